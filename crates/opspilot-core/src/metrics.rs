@@ -1,0 +1,207 @@
+//! Counters and gauges in the OpenMetrics text format.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter as RawCounter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge as RawGauge;
+use prometheus_client::registry::Registry;
+
+/// A counter; cloning it clones a handle.
+pub type Counter = RawCounter;
+/// A gauge; cloning it clones a handle.
+pub type Gauge = RawGauge;
+
+type Labels = Vec<(String, String)>;
+
+/// What a metric is called and means. Labels come from closed sets, never from input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MetricSpec {
+    /// The full name, `opspilot_<noun>_<unit>`; counters end in `_total`.
+    pub name: &'static str,
+    /// Counter or gauge.
+    pub kind: MetricKind,
+    /// The label names besides `module`.
+    pub labels: &'static [&'static str],
+    /// What it counts, in one sentence.
+    pub help: &'static str,
+}
+
+/// The kinds of metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricKind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+}
+
+impl MetricSpec {
+    /// Describes a counter; `name` ends in `_total`.
+    #[must_use]
+    pub const fn counter(
+        name: &'static str,
+        labels: &'static [&'static str],
+        help: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            kind: MetricKind::Counter,
+            labels,
+            help,
+        }
+    }
+
+    /// Describes a gauge.
+    #[must_use]
+    pub const fn gauge(
+        name: &'static str,
+        labels: &'static [&'static str],
+        help: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            kind: MetricKind::Gauge,
+            labels,
+            help,
+        }
+    }
+}
+
+/// All metrics of a process; cloning it clones a handle.
+#[derive(Clone, Default)]
+pub struct Metrics(Arc<Mutex<Families>>);
+
+#[derive(Default)]
+struct Families {
+    registry: Registry,
+    counters: HashMap<&'static str, Family<Labels, RawCounter>>,
+    gauges: HashMap<&'static str, Family<Labels, RawGauge>>,
+}
+
+impl Metrics {
+    /// The counter of `spec` with these label values.
+    #[must_use]
+    pub fn counter(&self, spec: &MetricSpec, labels: &[(&str, &str)]) -> Counter {
+        let mut families = self.lock();
+        let Families {
+            registry, counters, ..
+        } = &mut *families;
+        let family = counters.entry(spec.name).or_insert_with(|| {
+            let family = Family::default();
+            // The encoder adds the suffix that OpenMetrics asks for.
+            let name = spec.name.strip_suffix("_total").unwrap_or(spec.name);
+            registry.register(name, sentence(spec.help), family.clone());
+            family
+        });
+        family.get_or_create_owned(&owned(labels))
+    }
+
+    /// The gauge of `spec` with these label values.
+    #[must_use]
+    pub fn gauge(&self, spec: &MetricSpec, labels: &[(&str, &str)]) -> Gauge {
+        let mut families = self.lock();
+        let Families {
+            registry, gauges, ..
+        } = &mut *families;
+        let family = gauges.entry(spec.name).or_insert_with(|| {
+            let family = Family::default();
+            registry.register(spec.name, sentence(spec.help), family.clone());
+            family
+        });
+        family.get_or_create_owned(&owned(labels))
+    }
+
+    /// The page for a scraper, in the OpenMetrics 1.0 text format.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut page = String::new();
+        // Writing into a `String` cannot fail.
+        if encode(&mut page, &self.lock().registry).is_err() {
+            page.clear();
+        }
+        page
+    }
+
+    /// The same metrics, each with the label `module`.
+    #[must_use]
+    pub fn of_module(&self, module: &'static str) -> ModuleMetrics {
+        ModuleMetrics {
+            metrics: self.clone(),
+            module,
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Families> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn owned(labels: &[(&str, &str)]) -> Labels {
+    labels
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+/// The registry adds a full stop of its own.
+fn sentence(help: &str) -> &str {
+    help.strip_suffix('.').unwrap_or(help)
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+/// The metrics of one module.
+#[derive(Debug, Clone)]
+pub struct ModuleMetrics {
+    metrics: Metrics,
+    module: &'static str,
+}
+
+impl ModuleMetrics {
+    /// The module's counter of `spec`; keep the handle on hot paths.
+    #[must_use]
+    pub fn counter(&self, spec: &MetricSpec, labels: &[(&str, &str)]) -> Counter {
+        self.metrics.counter(spec, &self.labelled(labels))
+    }
+
+    /// The module's gauge of `spec`; keep the handle on hot paths.
+    #[must_use]
+    pub fn gauge(&self, spec: &MetricSpec, labels: &[(&str, &str)]) -> Gauge {
+        self.metrics.gauge(spec, &self.labelled(labels))
+    }
+
+    fn labelled<'a>(&self, labels: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+        [("module", self.module)]
+            .into_iter()
+            .chain(labels.iter().copied())
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINES: MetricSpec =
+        MetricSpec::counter("opspilot_lines_total", &["reason"], "Lines seen.");
+
+    #[test]
+    fn the_same_labels_share_a_counter() {
+        let metrics = Metrics::default();
+        let module = metrics.of_module("connector.fileTail");
+        module.counter(&LINES, &[("reason", "cut")]).inc();
+        module.counter(&LINES, &[("reason", "cut")]).inc_by(2);
+        let page = metrics.render();
+        let expected = "# HELP opspilot_lines Lines seen.\n# TYPE opspilot_lines counter\n\
+            opspilot_lines_total{module=\"connector.fileTail\",reason=\"cut\"} 3\n# EOF\n";
+        assert_eq!(page, expected);
+    }
+}
