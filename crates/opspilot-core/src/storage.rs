@@ -93,7 +93,7 @@ pub trait Storage: Send + Sync + fmt::Debug + 'static {
     /// [`StorageError::Conflict`] when an [`Expect`] does not hold; otherwise when the engine cannot write.
     async fn apply(&self, batch: WriteBatch) -> Result<(), StorageError>;
 
-    /// Finishes outstanding writes and releases files and locks. Later calls fail.
+    /// Finishes outstanding writes and releases files and locks. Later calls fail; an engine without files does nothing.
     ///
     /// # Errors
     /// When the last writes fail.

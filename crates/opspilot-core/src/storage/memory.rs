@@ -67,8 +67,25 @@ impl Storage for MemoryStorage {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::storage::{Expect, IndexEntry, IndexSpec, Write};
+    use crate::storage::conformance::{self, Subject};
+    use crate::storage::{Expect, IndexEntry, IndexSpec, SharedStorage, Write};
+
+    struct Memory;
+
+    #[async_trait]
+    impl Subject for Memory {
+        async fn fresh(&self) -> SharedStorage {
+            Arc::new(MemoryStorage::new())
+        }
+    }
+
+    #[tokio::test]
+    async fn memory_passes_the_conformance_suite() {
+        conformance::check(&Memory).await;
+    }
 
     #[tokio::test]
     async fn a_write_that_does_not_fit_is_refused_whole() {
