@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 
 pub use action::{ActionApproved, ActionDenied, ActionExecuted, ActionProposed, ActionResult};
 pub use enrichment::EnrichmentCompleted;
+pub(crate) use envelope::Header;
 pub use envelope::{Envelope, EnvelopeError, EventId};
 pub use incident::{
     IncidentCleared, IncidentCreated, IncidentEscalated, IncidentRepeated, IncidentStorm,
@@ -31,6 +32,11 @@ pub trait Event:
 {
     /// The wire type, for example `incident.created`.
     const TYPE: &'static str;
+
+    /// The thread through a chain of events: the id of the incident that it is about, if any.
+    fn correlation_id(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// One row of the event table.
@@ -71,10 +77,15 @@ pub const CORE_EVENTS: &[EventKind] = &[
     EventKind::of::<DeliveryFailed>(),
 ];
 
-/// Declares the wire type of event structs.
+/// Declares the wire type of event structs, and the field that names their incident.
 macro_rules! wire_types {
-    ($($event:ty => $name:literal),+ $(,)?) => {
-        $(impl $crate::event::Event for $event { const TYPE: &'static str = $name; })+
+    ($($event:ty => $name:literal $(about $id:ident)?),+ $(,)?) => {
+        $(impl $crate::event::Event for $event {
+            const TYPE: &'static str = $name;
+            $(fn correlation_id(&self) -> Option<&str> {
+                Some(self.$id.as_str())
+            })?
+        })+
     };
 }
 use wire_types;

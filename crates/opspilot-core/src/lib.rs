@@ -1,9 +1,12 @@
 //! The core of OpsPilot: events, the bus, storage, incidents, configuration and the module runtime.
 
+pub mod bus;
 pub mod clock;
+pub mod config;
 pub mod error;
 pub mod event;
 pub mod incident;
+pub mod journal;
 pub mod metrics;
 pub mod module;
 pub mod resilience;

@@ -1,7 +1,82 @@
 //! Modules: everything outside of the core.
+//!
+//! A module is a type that implements [`Module`]. Its crate lists it with [`Factory::of`]; whoever builds the binary
+//! collects the lists in a [`Registry`].
 
+mod context;
+mod error;
+mod factory;
 mod health;
+mod manifest;
+mod order;
+mod registry;
+mod system;
 
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+
+pub use context::{Context, Tasks};
+pub use error::{BuildError, RunError};
+pub use factory::{DynModule, Factory};
 pub use health::{Health, HealthReporter, HealthStatus};
+pub use manifest::{Category, Manifest};
+pub use order::OrderError;
+pub use registry::Registry;
+pub(crate) use system::Watched;
+pub use system::{ModuleStatus, ReloadError, ReloadReport, System};
 
 pub use crate::event::ModuleState;
+
+/// One module: a connector, detector, enricher, action, notifier or user interface.
+///
+/// `new` is pure. `init` acquires what can be refused (ports, files, subscriptions). `run` works until the context's
+/// `cancel`. `stop` finishes what is half done. A module contains no restart logic: its supervisor calls `new`, `init`
+/// and `run` again after a failure.
+#[async_trait]
+pub trait Module: Send + 'static {
+    /// Who it is and what it promises.
+    const MANIFEST: Manifest;
+
+    /// Its options.
+    type Config: DeserializeOwned + schemars::JsonSchema;
+
+    /// Turns options into a module; touches no file, socket, clock or environment.
+    ///
+    /// # Errors
+    /// When options contradict each other or do not compile.
+    fn new(config: Self::Config) -> Result<Self, BuildError>
+    where
+        Self: Sized;
+
+    /// Runs the tests that the options contain, for `opspilot-server check`.
+    ///
+    /// # Errors
+    /// The tests that failed.
+    fn check(&self) -> Result<(), BuildError> {
+        Ok(())
+    }
+
+    /// Acquires what the module needs; subscriptions are made here.
+    ///
+    /// # Errors
+    /// When something is refused.
+    async fn init(&mut self, cx: &Context) -> Result<(), RunError> {
+        let _ = cx;
+        Ok(())
+    }
+
+    /// Works until `cx.cancel`.
+    ///
+    /// # Errors
+    /// When the module cannot go on; it is started again after a pause.
+    async fn run(&mut self, cx: &Context) -> Result<(), RunError>;
+
+    /// Finishes what is half done, after `run` ended.
+    ///
+    /// # Errors
+    /// When something could not be finished.
+    async fn stop(&mut self, cx: &Context) -> Result<(), RunError> {
+        let _ = cx;
+        Ok(())
+    }
+}

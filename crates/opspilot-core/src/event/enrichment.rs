@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::incident::IncidentId;
 
 super::wire_types! {
-    EnrichmentCompleted => "enrichment.completed",
+    EnrichmentCompleted => "enrichment.completed" about incident_id,
 }
 
 /// A module found out more about an incident.

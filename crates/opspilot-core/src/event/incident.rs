@@ -10,13 +10,13 @@ use crate::clock::Timestamp;
 use crate::incident::{IncidentId, Severity};
 
 super::wire_types! {
-    IncidentCreated => "incident.created",
-    IncidentRepeated => "incident.repeated",
-    IncidentCleared => "incident.cleared",
-    IncidentUpdated => "incident.updated",
-    IncidentSuppressed => "incident.suppressed",
-    IncidentStorm => "incident.storm",
-    IncidentEscalated => "incident.escalated",
+    IncidentCreated => "incident.created" about incident_id,
+    IncidentRepeated => "incident.repeated" about incident_id,
+    IncidentCleared => "incident.cleared" about incident_id,
+    IncidentUpdated => "incident.updated" about incident_id,
+    IncidentSuppressed => "incident.suppressed" about original_incident_id,
+    IncidentStorm => "incident.storm" about root_incident_id,
+    IncidentEscalated => "incident.escalated" about incident_id,
 }
 
 /// A detector found something that a person should know of.

@@ -1,9 +1,12 @@
 //! The stored incident.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::flapping;
 use super::id::IncidentId;
 use super::state::Status;
 use crate::clock::Timestamp;
@@ -215,11 +218,15 @@ impl Incident {
     /// When the incident resolves by itself if nothing repeats it; never for one that is not active.
     #[must_use]
     pub fn resolves_at(&self) -> Option<Timestamp> {
-        let quiet = self.auto_resolve_ms.filter(|_| self.status.is_active())?;
-        Some(
-            self.last_seen_at
-                .plus(std::time::Duration::from_millis(quiet)),
-        )
+        if !self.status.is_active() {
+            return None;
+        }
+        let quiet = self.auto_resolve_ms.map(Duration::from_millis);
+        let quiet = match self.flapping {
+            Some(_) => quiet.unwrap_or_default().max(flapping::WINDOW),
+            None => quiet?,
+        };
+        Some(self.last_seen_at.plus(quiet))
     }
 }
 

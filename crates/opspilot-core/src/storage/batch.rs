@@ -143,6 +143,13 @@ impl WriteBatch {
         self.writes.push(write);
     }
 
+    /// Puts `write` in the place of the write at `index`, counted from 0; nothing happens beyond the end.
+    pub(crate) fn replace(&mut self, index: usize, write: Write) {
+        if let Some(slot) = self.writes.get_mut(index) {
+            *slot = write;
+        }
+    }
+
     /// Adds every write of `other` after those already here.
     pub fn append(&mut self, other: Self) {
         self.writes.extend(other.writes);

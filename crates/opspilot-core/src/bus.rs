@@ -1,0 +1,475 @@
+//! The event bus: two planes, two promises.
+//!
+//! - Signals (log batches) go through bounded queues; a sender waits for the slowest subscriber.
+//! - Events are stored in the journal in the transaction that made them true, then delivered at least once to each
+//!   named consumer, which has a place of its own.
+//!
+//! Between publishing and storing lie the stages of an event type, see [`Stage`].
+
+mod consumer;
+mod dead_letter;
+mod hub;
+mod lanes;
+mod ledger;
+mod publication;
+mod stage;
+mod tx;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+pub use consumer::{Consumer, DeliveryError, DeliveryPolicy};
+pub use dead_letter::DeadLetter;
+pub use hub::LogReceiver;
+pub use publication::Publication;
+pub use stage::{Stage, StageOrder, Staged};
+pub use tx::Tx;
+
+use self::consumer::Consumers;
+use self::dead_letter::Letters;
+use self::hub::Hub;
+use self::lanes::Lanes;
+use self::ledger::{ErasedWork, Ledger, Submission};
+use self::stage::Stages;
+use crate::clock::Clock;
+use crate::event::Event;
+use crate::journal::Journal;
+use crate::metrics::{Counter, MetricSpec, Metrics};
+use crate::module::{HealthReporter, Manifest};
+use crate::signal::LogBatch;
+use crate::storage::{Cursor, SharedStorage, StorageError, Store};
+
+/// How many publications wait for the ledger. When it is full, publishers wait.
+const QUEUE: usize = 1_024;
+
+const STORED: MetricSpec = MetricSpec::counter(
+    "opspilot_events_stored_total",
+    &[],
+    "Events written to the journal.",
+);
+const REPEATED: MetricSpec = MetricSpec::counter(
+    "opspilot_events_repeated_total",
+    &[],
+    "Events dropped because they were stored before a source was read again.",
+);
+const SHED: MetricSpec = MetricSpec::counter(
+    "opspilot_events_shed_total",
+    &[],
+    "Events that left the journal before the slowest consumer saw them.",
+);
+const QUEUE_DEPTH: MetricSpec = MetricSpec::gauge(
+    "opspilot_signal_queue_depth",
+    &[],
+    "Log batches that wait for the module.",
+);
+
+/// The metrics of the bus.
+pub const METRICS: &[MetricSpec] = &[STORED, REPEATED, SHED, QUEUE_DEPTH];
+
+/// The bus of a process; cloning it clones a handle.
+#[derive(Clone)]
+pub struct Bus(Arc<Inner>);
+
+struct Inner {
+    storage: SharedStorage,
+    clock: Arc<dyn Clock>,
+    queue: mpsc::Sender<Submission>,
+    hub: Hub,
+    stages: tokio::sync::Mutex<Stages>,
+    consumers: Consumers,
+    dead_letters: Letters,
+    journal: Journal,
+    health: HealthReporter,
+    metrics: BusMetrics,
+    registry: Metrics,
+    closing: CancellationToken,
+    abandon: CancellationToken,
+    ledger: Mutex<Option<tokio::task::JoinHandle<()>>>,
+}
+
+struct BusMetrics {
+    stored: Counter,
+    repeated: Counter,
+    shed: Counter,
+}
+
+/// Why an event was not published.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The module's manifest does not name the type.
+    #[error("module `{module}` does not declare that it {verb} `{event}`")]
+    Undeclared {
+        /// The module.
+        module: &'static str,
+        /// `emits` or `consumes`.
+        verb: &'static str,
+        /// The wire type.
+        event: &'static str,
+    },
+    /// The event could not be stored.
+    #[error("the event could not be stored")]
+    Storage(#[source] Arc<StorageError>),
+    /// The bus was closed.
+    #[error("the bus is closed")]
+    Closed,
+}
+
+/// Work inside of the transaction that stores its events.
+///
+/// The ledger runs one transaction at a time, so what the work reads does not change before its writes are stored. It
+/// must decide whether it can be done before it writes: there is no undoing within the transaction.
+#[async_trait]
+pub trait Work: Send + 'static {
+    /// What the work finds out.
+    type Output: Send + 'static;
+
+    /// Reads, writes and emits.
+    async fn run(self, tx: &mut Tx) -> Self::Output;
+}
+
+impl Bus {
+    /// Starts a bus on `storage`. Its health tells of trouble with the storage.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub async fn start(
+        storage: SharedStorage,
+        clock: Arc<dyn Clock>,
+        registry: &Metrics,
+        health: HealthReporter,
+    ) -> Result<Self, StorageError> {
+        let system = Store::new(Arc::clone(&storage), "system");
+        let (queue, submissions) = mpsc::channel(QUEUE);
+        let metrics = BusMetrics {
+            stored: registry.counter(&STORED, &[]),
+            repeated: registry.counter(&REPEATED, &[]),
+            shed: registry.counter(&SHED, &[]),
+        };
+        let inner = Arc::new(Inner {
+            journal: Journal::open(Arc::clone(&storage)).await?,
+            consumers: Consumers::new(system.collection().await?),
+            dead_letters: Letters(system.collection().await?),
+            hub: Hub::default(),
+            stages: tokio::sync::Mutex::default(),
+            closing: CancellationToken::new(),
+            abandon: CancellationToken::new(),
+            ledger: Mutex::default(),
+            registry: registry.clone(),
+            storage,
+            clock,
+            queue,
+            health,
+            metrics,
+        });
+        let ledger = Ledger {
+            bus: Arc::clone(&inner),
+            queue: submissions,
+            lanes: Lanes::new(system.collection().await?),
+            closing: inner.closing.clone(),
+            abandon: inner.abandon.clone(),
+            untrimmed: 0,
+        };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the bus owns this task and awaits it in `close`"
+        )]
+        let task = tokio::spawn(ledger.run());
+        *inner.ledger.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+        Ok(Self(inner))
+    }
+
+    /// The bus as `module` may use it.
+    #[must_use]
+    pub fn of_module(&self, module: &'static Manifest, health: HealthReporter) -> ModuleBus {
+        ModuleBus {
+            bus: self.clone(),
+            module,
+            name: module.id.into(),
+            health,
+        }
+    }
+
+    /// Runs `work` in a transaction, on behalf of `source`, and returns when it is stored.
+    ///
+    /// # Errors
+    /// When the transaction could not be stored, or the bus is closed.
+    pub async fn transact<W: Work>(
+        &self,
+        source: &str,
+        work: W,
+    ) -> Result<W::Output, PublishError> {
+        transact(&self.0, source, work).await
+    }
+
+    /// One page of dead letters, newest first.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub async fn dead_letters(
+        &self,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<(Vec<DeadLetter>, Option<Cursor>), StorageError> {
+        self.0.dead_letters.list(after, limit).await
+    }
+
+    /// Asks a dead letter's consumer to try again. Returns the letter, or `None` if there is no such letter.
+    ///
+    /// # Errors
+    /// When the storage cannot be written.
+    pub async fn retry_dead_letter(&self, id: &str) -> Result<Option<DeadLetter>, StorageError> {
+        let letter = self.0.dead_letters.request_retry(id).await?;
+        if let Some(consumer) = letter
+            .as_ref()
+            .and_then(|letter| self.0.consumers.find(&letter.consumer))
+        {
+            consumer.wake.notify_one();
+        }
+        Ok(letter)
+    }
+
+    /// Removes a dead letter; false if there is no such letter.
+    ///
+    /// # Errors
+    /// When the storage cannot be written.
+    pub async fn discard_dead_letter(&self, id: &str) -> Result<bool, StorageError> {
+        self.0.dead_letters.discard(id).await
+    }
+
+    /// The journal, for readers that follow everything.
+    #[must_use]
+    pub fn journal(&self) -> &Journal {
+        &self.0.journal
+    }
+
+    /// Removes the stages of a module that ended.
+    pub async fn remove_stages(&self, module: &str) {
+        self.0.stages.lock().await.remove(module);
+    }
+
+    /// Stores what is queued and ends the bus. With a storage that does not work, gives up when `patience` completes.
+    pub async fn close(&self, patience: impl Future<Output = ()>) {
+        self.0.closing.cancel();
+        let task = self
+            .0
+            .ledger
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(mut task) = task else { return };
+        tokio::select! {
+            _ = &mut task => return,
+            () = patience => self.0.abandon.cancel(),
+        }
+        // A ledger that panicked has nothing left to store.
+        task.await.ok();
+    }
+
+    async fn submit(&self, submission: Submission) -> Result<(), PublishError> {
+        self.0
+            .queue
+            .send(submission)
+            .await
+            .map_err(|_| PublishError::Closed)
+    }
+}
+
+async fn transact<W: Work>(
+    bus: &Arc<Inner>,
+    source: &str,
+    work: W,
+) -> Result<W::Output, PublishError> {
+    let slot = Arc::new(Mutex::new(None));
+    let running = Running {
+        work: Some(work),
+        slot: Arc::clone(&slot),
+    };
+    let (done, stored) = oneshot::channel();
+    let submission = Submission {
+        source: source.into(),
+        publication: Publication::new(),
+        work: Some(Box::new(running)),
+        forget: None,
+        done: Some(done),
+    };
+    bus.queue
+        .send(submission)
+        .await
+        .map_err(|_| PublishError::Closed)?;
+    stored.await.map_err(|_| PublishError::Closed)??;
+    slot.lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take()
+        .ok_or(PublishError::Closed)
+}
+
+struct Running<W: Work> {
+    work: Option<W>,
+    slot: Arc<Mutex<Option<W::Output>>>,
+}
+
+#[async_trait]
+impl<W: Work> ErasedWork for Running<W> {
+    async fn run(&mut self, tx: &mut Tx) {
+        if let Some(work) = self.work.take() {
+            let output = work.run(tx).await;
+            *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(output);
+        }
+    }
+}
+
+/// The bus as one module may use it: it publishes and consumes what its manifest declares.
+#[derive(Debug, Clone)]
+pub struct ModuleBus {
+    bus: Bus,
+    module: &'static Manifest,
+    name: Arc<str>,
+    health: HealthReporter,
+}
+
+impl ModuleBus {
+    /// Publishes one event and returns when it is stored.
+    ///
+    /// # Errors
+    /// When the manifest does not declare the type, the event could not be stored, or the bus is closed.
+    pub async fn publish<E: Event>(&self, event: E) -> Result<(), PublishError> {
+        let (done, stored) = oneshot::channel();
+        self.send(Publication::new().event(event), Some(done))
+            .await?;
+        stored.await.map_err(|_| PublishError::Closed)?
+    }
+
+    /// Hands a publication over and returns when the ledger has taken it; its acknowledgement tells of the storing.
+    ///
+    /// # Errors
+    /// When the manifest does not declare a type, or the bus is closed. The acknowledgement is failed then.
+    pub async fn submit(&self, publication: Publication) -> Result<(), PublishError> {
+        self.send(publication, None).await
+    }
+
+    /// Forgets what was published from `stream`, which is at its end and will not be read again.
+    ///
+    /// # Errors
+    /// When the bus is closed.
+    pub async fn forget_stream(&self, stream: &Arc<str>) -> Result<(), PublishError> {
+        let submission = Submission {
+            source: Arc::clone(&self.name),
+            publication: Publication::new(),
+            work: None,
+            forget: Some(Arc::clone(stream)),
+            done: None,
+        };
+        self.bus.submit(submission).await
+    }
+
+    /// Hands a batch to every subscriber of logs; waits while one of their queues is full.
+    pub async fn send_logs(&self, batch: LogBatch) {
+        self.bus.0.hub.send(batch).await;
+    }
+
+    /// Subscribes to log batches. Do so in `init`, so that no batch is missed.
+    #[must_use]
+    pub fn logs(&self) -> LogReceiver {
+        let depth = self
+            .bus
+            .0
+            .registry
+            .gauge(&QUEUE_DEPTH, &[("module", self.module.id)]);
+        self.bus.0.hub.subscribe(depth)
+    }
+
+    /// Adds a stage for events of type `E`. Do so in `init`, so that no event passes before.
+    ///
+    /// # Errors
+    /// When the manifest does not declare that the module consumes `E`.
+    pub async fn stage<E: Event>(
+        &self,
+        order: StageOrder,
+        stage: impl Stage<E>,
+    ) -> Result<(), PublishError> {
+        self.check("consumes", self.module.consumes, E::TYPE)?;
+        self.bus
+            .0
+            .stages
+            .lock()
+            .await
+            .add(self.module.id, order, stage);
+        Ok(())
+    }
+
+    /// Attaches the durable consumer `<module>/<part>`, or `<module>` for an empty part, to events of `kinds`. A new
+    /// one starts at the end of the journal.
+    ///
+    /// # Errors
+    /// When the storage cannot be read or written.
+    pub async fn consumer(
+        &self,
+        part: &str,
+        kinds: &[&'static str],
+    ) -> Result<Consumer, StorageError> {
+        let name = match part {
+            "" => self.module.id.to_owned(),
+            part => format!("{}/{part}", self.module.id),
+        };
+        Consumer::attach(
+            Arc::clone(&self.bus.0),
+            name,
+            kinds.to_vec(),
+            self.health.clone(),
+        )
+        .await
+    }
+
+    async fn send(
+        &self,
+        mut publication: Publication,
+        done: Option<oneshot::Sender<Result<(), PublishError>>>,
+    ) -> Result<(), PublishError> {
+        for draft in &mut publication.drafts {
+            draft.source = Arc::clone(&self.name);
+            if let Err(error) = self.check("emits", self.module.emits, draft.event.kind()) {
+                publication.ack.iter().for_each(crate::signal::Ack::fail);
+                return Err(error);
+            }
+        }
+        let source = Arc::clone(&self.name);
+        self.bus
+            .submit(Submission {
+                source,
+                publication,
+                work: None,
+                forget: None,
+                done,
+            })
+            .await
+    }
+
+    fn check(
+        &self,
+        verb: &'static str,
+        declared: &[&'static str],
+        event: &'static str,
+    ) -> Result<(), PublishError> {
+        if declared.contains(&event) {
+            return Ok(());
+        }
+        Err(PublishError::Undeclared {
+            module: self.module.id,
+            verb,
+            event,
+        })
+    }
+}
+
+impl fmt::Debug for Bus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bus")
+            .field("head", &self.0.journal.head())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,94 @@
+//! Handing batches of the signal plane to everyone who wants them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::mpsc;
+
+use crate::metrics::Gauge;
+use crate::signal::LogBatch;
+
+/// How many batches wait for one subscriber. When it is full, senders wait.
+const QUEUE: usize = 16;
+
+/// The subscribers of log batches.
+#[derive(Debug, Default)]
+pub(super) struct Hub(Mutex<Arc<[Subscriber]>>);
+
+#[derive(Debug, Clone)]
+struct Subscriber {
+    sender: mpsc::Sender<LogBatch>,
+    depth: Gauge,
+}
+
+/// A subscription to log batches.
+///
+/// Dropping it fails the acknowledgements of the batches that still wait in it, so their source reads them again.
+#[derive(Debug)]
+pub struct LogReceiver {
+    receiver: mpsc::Receiver<LogBatch>,
+    depth: Gauge,
+}
+
+impl Hub {
+    pub(super) fn subscribe(&self, depth: Gauge) -> LogReceiver {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        let mut subscribers = self.lock();
+        let added = Subscriber {
+            sender,
+            depth: depth.clone(),
+        };
+        let open = subscribers
+            .iter()
+            .filter(|subscriber| !subscriber.sender.is_closed())
+            .cloned();
+        *subscribers = open.chain([added]).collect();
+        LogReceiver { receiver, depth }
+    }
+
+    /// Gives `batch` to every subscriber, waiting for those whose queue is full.
+    ///
+    /// A subscriber that ended is passed over, unless it is the only one left: then the batch has nobody to look at it,
+    /// and its acknowledgement is failed so that it is read again later.
+    pub(super) async fn send(&self, batch: LogBatch) {
+        let subscribers = Arc::clone(&self.lock());
+        for subscriber in &*subscribers {
+            subscriber.depth.inc();
+            if let Err(returned) = subscriber.sender.send(batch.clone()).await {
+                subscriber.depth.dec();
+                returned.0.ack().fail();
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Arc<[Subscriber]>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LogReceiver {
+    /// The next batch; `None` once the bus is gone.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn recv(&mut self) -> Option<LogBatch> {
+        let batch = self.receiver.recv().await?;
+        self.depth.dec();
+        Some(batch)
+    }
+
+    /// The next batch if one waits.
+    pub fn try_recv(&mut self) -> Option<LogBatch> {
+        let batch = self.receiver.try_recv().ok()?;
+        self.depth.dec();
+        Some(batch)
+    }
+}
+
+impl Drop for LogReceiver {
+    fn drop(&mut self) {
+        self.receiver.close();
+        while let Some(batch) = self.try_recv() {
+            batch.ack().fail();
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Values that are understood and refused because they are not safe.
+//!
+//! One table: which key, when it is refused, why, and what to write instead. It holds for the
+//! section of any module, present in this version or not, unless the section is switched off.
+
+use std::net::IpAddr;
+
+use super::fault::{Fault, KeyPath, Report};
+use super::tree::{Node, Value};
+
+struct Refusal {
+    key: &'static [&'static str],
+    /// Gets the value and the whole configuration.
+    applies: fn(&Node, &Node) -> bool,
+    why: &'static str,
+    instead: &'static str,
+}
+
+const EVERYONE: &str =
+    "other machines could reach this address, and nobody would ask them who they are";
+const EVERYONE_WAYS_OUT: &str =
+    "write `host: 127.0.0.1`, or set `auth.enabled: true` and give keys";
+
+const REFUSALS: [Refusal; 6] = [
+    Refusal {
+        key: &["modules", "ui.api", "host"],
+        applies: is_open,
+        why: EVERYONE,
+        instead: EVERYONE_WAYS_OUT,
+    },
+    Refusal {
+        key: &["modules", "ui.websocket", "host"],
+        applies: is_open,
+        why: EVERYONE,
+        instead: EVERYONE_WAYS_OUT,
+    },
+    Refusal {
+        key: &["modules", "ui.dashboard", "host"],
+        applies: is_open,
+        why: EVERYONE,
+        instead: EVERYONE_WAYS_OUT,
+    },
+    Refusal {
+        key: &["modules", "ui.api", "corsOrigin"],
+        applies: |value, _| is_text(value, "*"),
+        why: "`*` lets every web page that an operator visits use the API",
+        instead: "remove the key, or name one origin: `corsOrigin: https://ops.example.org`",
+    },
+    Refusal {
+        key: &["modules", "action.runbook", "autoExecute"],
+        applies: |value, _| is_true(value),
+        why: "nothing is executed without the approval of a human",
+        instead: "write `autoExecute: false`; each run then asks for approval",
+    },
+    // Goes away with the version that brings authentication.
+    Refusal {
+        key: &["auth", "enabled"],
+        applies: |value, _| is_true(value),
+        why: "authentication arrives with a later version; until then nothing would be protected",
+        instead: "write `enabled: false` and bind every `host` to 127.0.0.1",
+    },
+];
+
+/// Reports every refused value.
+pub(crate) fn check(root: &Node, report: &mut Report) {
+    for refusal in &REFUSALS {
+        let Some(value) = root.at(refusal.key.iter().copied()) else {
+            continue;
+        };
+        if !is_switched_off(root, refusal.key) && (refusal.applies)(value, root) {
+            let path = KeyPath::of(refusal.key.iter().copied());
+            let fault = Fault::new(value.origin.clone(), path, refusal.why);
+            report.fault(fault.help(refusal.instead));
+        }
+    }
+}
+
+fn is_switched_off(root: &Node, key: &[&str]) -> bool {
+    match key {
+        ["modules", id, ..] => root.at(["modules", *id, "enabled"]).is_some_and(is_false),
+        _ => false,
+    }
+}
+
+fn is_open(host: &Node, root: &Node) -> bool {
+    let Value::Text(host) = &host.value else {
+        return false;
+    };
+    !is_loopback(host) && !root.at(["auth", "enabled"]).is_some_and(is_true)
+}
+
+/// Says whether only this machine can reach an address. A name other than `localhost` may stand
+/// for anything, so it cannot.
+fn is_loopback(host: &str) -> bool {
+    let host = host.trim().trim_start_matches('[').trim_end_matches(']');
+    match host.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback(),
+        Err(_) => host.eq_ignore_ascii_case("localhost"),
+    }
+}
+
+fn is_text(node: &Node, wanted: &str) -> bool {
+    matches!(&node.value, Value::Text(text) if text.trim() == wanted)
+}
+
+/// A truth value, or the text of a variable that stands for one.
+fn is_true(node: &Node) -> bool {
+    matches!(node.value, Value::Bool(true)) || (node.loose && is_text(node, "true"))
+}
+
+fn is_false(node: &Node) -> bool {
+    matches!(node.value, Value::Bool(false)) || (node.loose && is_text(node, "false"))
+}
+
+#[cfg(test)]
+mod tests;

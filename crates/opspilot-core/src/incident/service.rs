@@ -1,0 +1,481 @@
+//! The one service that changes incidents.
+
+use async_trait::async_trait;
+use serde_json::{Map, Value, json};
+
+use super::flapping;
+use super::id::IncidentId;
+use super::record::{Incident, IncidentFilter, TimelineEntry};
+use super::state::{IllegalTransition, Status, Transition};
+use crate::bus::{Bus, PublishError, Tx, Work};
+use crate::clock::Timestamp;
+use crate::event::{
+    EnrichmentCompleted, IncidentCleared, IncidentCreated, IncidentRepeated, IncidentUpdated,
+};
+use crate::storage::{Collection, Cursor, Query, SharedStorage, StorageError, Store};
+
+/// The namespace of the incidents, as the contract names it.
+const NAMESPACE: &str = "enricher.incidentStore";
+
+/// Reads and changes incidents; cloning it clones a handle.
+///
+/// Every change happens inside a transaction of the bus, which also stores the event that tells of it. Methods that
+/// take a [`Tx`] are for stages; the others make a transaction of their own.
+#[derive(Debug, Clone)]
+pub struct Incidents {
+    bus: Bus,
+    collection: Collection<Incident>,
+}
+
+/// A change that somebody asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Another status.
+    Transition(Transition),
+    /// Another assignee; `None` for nobody.
+    Assign(Option<String>),
+    /// A remark in the timeline.
+    Comment(String),
+}
+
+/// Why an incident was not read or changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IncidentError {
+    /// There is no such incident.
+    #[error("there is no incident `{0}`")]
+    NotFound(IncidentId),
+    /// The state machine does not allow the change.
+    #[error(transparent)]
+    Illegal(#[from] IllegalTransition),
+    /// The storage does not work.
+    #[error("incidents cannot be stored or read")]
+    Storage(#[from] StorageError),
+    /// The change could not be stored.
+    #[error("the change could not be stored")]
+    Publish(#[from] PublishError),
+}
+
+impl Incidents {
+    /// Opens the incidents in `storage`; changes go through `bus`.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub async fn open(bus: Bus, storage: SharedStorage) -> Result<Self, StorageError> {
+        let collection = Store::new(storage, NAMESPACE).collection().await?;
+        Ok(Self { bus, collection })
+    }
+
+    /// The incident `id`.
+    ///
+    /// # Errors
+    /// [`IncidentError::NotFound`], or when the storage cannot be read.
+    pub async fn get(&self, id: &IncidentId) -> Result<Incident, IncidentError> {
+        let found = self.collection.get(id.as_str()).await?;
+        found
+            .map(|(incident, _)| incident)
+            .ok_or_else(|| IncidentError::NotFound(id.clone()))
+    }
+
+    /// One page of the incidents that `filter` selects, newest first.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub async fn list(
+        &self,
+        filter: &IncidentFilter,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<(Vec<Incident>, Option<Cursor>), IncidentError> {
+        let query = Query::by_index("recent", filter.prefixes(), limit)
+            .descending()
+            .after(after);
+        Ok(self.collection.query(&query).await?)
+    }
+
+    /// Up to `limit` incidents whose quiet period ended before `now`.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Incident>, IncidentError> {
+        let query = Query {
+            until: Some(now.as_millis()),
+            ..Query::by_index("due", vec![Vec::new()], limit)
+        };
+        Ok(self.collection.query(&query).await?.0)
+    }
+
+    /// When the next incident resolves by itself; `None` when none does.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub async fn next_due(&self) -> Result<Option<Timestamp>, IncidentError> {
+        let (next, _) = self
+            .collection
+            .query(&Query::by_index("due", vec![Vec::new()], 1))
+            .await?;
+        Ok(next.first().and_then(Incident::resolves_at))
+    }
+
+    /// Up to `limit` incidents created before `until`, oldest first.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub async fn oldest(
+        &self,
+        until: Option<Timestamp>,
+        limit: usize,
+    ) -> Result<Vec<Incident>, IncidentError> {
+        let prefixes = IncidentFilter::default().prefixes();
+        let query = Query {
+            until: until.map(Timestamp::as_millis),
+            ..Query::by_index("recent", prefixes, limit)
+        };
+        Ok(self.collection.query(&query).await?.0)
+    }
+
+    /// How many incidents are stored.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub async fn count(&self) -> Result<u64, IncidentError> {
+        Ok(self.collection.count().await?)
+    }
+
+    /// Changes the incident `id` on behalf of `actor` and returns it as stored.
+    ///
+    /// # Errors
+    /// [`IncidentError::NotFound`], [`IncidentError::Illegal`], or when the change cannot be stored.
+    pub async fn change(
+        &self,
+        id: &IncidentId,
+        change: Change,
+        actor: &str,
+        reason: Option<String>,
+    ) -> Result<Incident, IncidentError> {
+        let work = Apply {
+            incidents: self.clone(),
+            id: id.clone(),
+            change,
+            actor: actor.to_owned(),
+            reason,
+            due_at: None,
+        };
+        self.bus.transact(actor, work).await?
+    }
+
+    /// Resolves the incident `id` on behalf of `actor` if it is still active and its quiet period has passed.
+    ///
+    /// # Errors
+    /// As [`Incidents::change`].
+    pub async fn resolve_quiet(
+        &self,
+        id: &IncidentId,
+        now: Timestamp,
+        actor: &str,
+    ) -> Result<(), IncidentError> {
+        let work = Apply {
+            incidents: self.clone(),
+            id: id.clone(),
+            change: Change::Transition(Transition::Resolve),
+            actor: actor.to_owned(),
+            reason: None,
+            due_at: Some(now),
+        };
+        match self.bus.transact(actor, work).await? {
+            Ok(_) | Err(IncidentError::Illegal(_) | IncidentError::NotFound(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes incidents for good, because their retention ended.
+    ///
+    /// # Errors
+    /// When the removal cannot be stored.
+    pub async fn remove(&self, ids: Vec<IncidentId>) -> Result<(), IncidentError> {
+        Ok(self
+            .bus
+            .transact(
+                NAMESPACE,
+                Remove {
+                    collection: self.collection.clone(),
+                    ids,
+                },
+            )
+            .await?)
+    }
+
+    /// The incident `id` as the transaction sees it.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub async fn get_in(
+        &self,
+        tx: &mut Tx,
+        id: &IncidentId,
+    ) -> Result<Option<Incident>, StorageError> {
+        tx.get(&self.collection, id.as_str()).await
+    }
+
+    /// Stores a new incident; false if it is stored already.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub async fn create_in(
+        &self,
+        tx: &mut Tx,
+        event: &IncidentCreated,
+    ) -> Result<bool, StorageError> {
+        if self.get_in(tx, &event.incident_id).await?.is_some() {
+            return Ok(false);
+        }
+        let incident = Incident::open(event, tx.now());
+        tx.put(&self.collection, &incident)?;
+        Ok(true)
+    }
+
+    /// Counts further signals on an incident. One that was resolved is opened again; one that was closed stays closed.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub async fn repeat_in(
+        &self,
+        tx: &mut Tx,
+        event: &IncidentRepeated,
+        actor: &str,
+    ) -> Result<(), StorageError> {
+        let Some(mut incident) = self.get_in(tx, &event.incident_id).await? else {
+            return Ok(());
+        };
+        incident.occurrences += event.occurrences;
+        incident.last_seen_at = incident.last_seen_at.max(event.last_seen_at);
+        incident.updated_at = tx.now();
+        count_by_rule(&mut incident, event, actor);
+        if incident.status == Status::Resolved {
+            self.open_again(tx, &mut incident, actor);
+        }
+        tx.put(&self.collection, &incident)
+    }
+
+    /// Resolves an incident whose condition is over. One that flaps stays open until it has been quiet for long enough.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub async fn clear_in(&self, tx: &mut Tx, event: &IncidentCleared) -> Result<(), StorageError> {
+        let Some(mut incident) = self.get_in(tx, &event.incident_id).await? else {
+            return Ok(());
+        };
+        if !incident.status.is_active() || incident.flapping.is_some() {
+            return Ok(());
+        }
+        let change = Change::Transition(Transition::Resolve);
+        let update = apply(
+            &mut incident,
+            change,
+            &event.cleared_by,
+            Some(event.reason.clone()),
+            event.cleared_at,
+        );
+        if let Ok(update) = update {
+            tx.put(&self.collection, &incident)?;
+            tx.emit(update);
+        }
+        Ok(())
+    }
+
+    /// Adds what a module found out to an incident.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub async fn enrich_in(
+        &self,
+        tx: &mut Tx,
+        event: &EnrichmentCompleted,
+    ) -> Result<(), StorageError> {
+        let Some(mut incident) = self.get_in(tx, &event.incident_id).await? else {
+            return Ok(());
+        };
+        let module = &event.enricher_module;
+        let data = Value::Object(event.data.clone());
+        let first = incident
+            .enrichments
+            .insert(module.clone(), data.clone())
+            .is_none();
+        let update = IncidentUpdated {
+            incident_id: incident.id.clone(),
+            field: format!("enrichments.{module}"),
+            old_value: Value::Null,
+            new_value: data,
+            updated_by: module.clone(),
+            updated_at: tx.now(),
+            reason: None,
+        };
+        if first {
+            let details = Map::from_iter([("type".to_owned(), json!(event.enrichment_type))]);
+            incident.note(entry(tx.now(), "enrichment.added", module, None, details));
+        }
+        tx.put(&self.collection, &incident)?;
+        tx.emit(update);
+        Ok(())
+    }
+
+    fn open_again(&self, tx: &mut Tx, incident: &mut Incident, actor: &str) {
+        let reason = Some("seen again".to_owned());
+        let now = tx.now();
+        let was_flapping = incident.flapping.is_some();
+        let Ok(update) = apply(
+            incident,
+            Change::Transition(Transition::Reopen),
+            actor,
+            reason,
+            now,
+        ) else {
+            return;
+        };
+        if let Some(flaps) = flapping::recognise(incident, actor, now) {
+            tx.emit(flaps);
+        } else if !was_flapping {
+            tx.emit(update);
+        }
+    }
+}
+
+struct Apply {
+    incidents: Incidents,
+    id: IncidentId,
+    change: Change,
+    actor: String,
+    reason: Option<String>,
+    /// Set for a change that must not happen before the incident's quiet period ended.
+    due_at: Option<Timestamp>,
+}
+
+#[async_trait]
+impl Work for Apply {
+    type Output = Result<Incident, IncidentError>;
+
+    async fn run(self, tx: &mut Tx) -> Self::Output {
+        let Self {
+            incidents,
+            id,
+            change,
+            actor,
+            reason,
+            due_at,
+        } = self;
+        let found = incidents.get_in(tx, &id).await?;
+        let mut incident = found.ok_or_else(|| IncidentError::NotFound(id.clone()))?;
+        if due_at.is_some_and(|now| incident.resolves_at().is_none_or(|due| due > now)) {
+            return Ok(incident);
+        }
+        let reason = reason.or_else(|| due_at.map(|_| flapping::quiet_reason(&incident)));
+        let update = apply(&mut incident, change, &actor, reason, tx.now())?;
+        tx.put(&incidents.collection, &incident)?;
+        tx.emit(update);
+        Ok(incident)
+    }
+}
+
+struct Remove {
+    collection: Collection<Incident>,
+    ids: Vec<IncidentId>,
+}
+
+#[async_trait]
+impl Work for Remove {
+    type Output = ();
+
+    async fn run(self, tx: &mut Tx) {
+        for id in &self.ids {
+            tx.delete(&self.collection, id.as_str());
+        }
+    }
+}
+
+/// Changes `incident` and describes the change, or leaves it as it is.
+fn apply(
+    incident: &mut Incident,
+    change: Change,
+    actor: &str,
+    reason: Option<String>,
+    now: Timestamp,
+) -> Result<IncidentUpdated, IllegalTransition> {
+    let (field, action, old_value, new_value) = match change {
+        Change::Transition(transition) => {
+            let before = incident.status;
+            incident.status = before.after(transition)?;
+            if !incident.status.is_active() {
+                incident.flapping = None;
+            }
+            (
+                "status",
+                "status.changed",
+                json!(before),
+                json!(incident.status),
+            )
+        }
+        Change::Assign(assignee) => {
+            let before = std::mem::replace(&mut incident.assignee, assignee);
+            (
+                "assignee",
+                "assigned",
+                json!(before),
+                json!(incident.assignee),
+            )
+        }
+        Change::Comment(text) => ("comment", "comment", Value::Null, json!(text)),
+    };
+    let details = match action {
+        "status.changed" => Map::from_iter([
+            ("oldStatus".to_owned(), old_value.clone()),
+            ("newStatus".to_owned(), new_value.clone()),
+        ]),
+        "comment" => Map::from_iter([("text".to_owned(), new_value.clone())]),
+        _ => Map::from_iter([(field.to_owned(), new_value.clone())]),
+    };
+    incident.note(entry(now, action, actor, reason.clone(), details));
+    Ok(IncidentUpdated {
+        incident_id: incident.id.clone(),
+        field: field.to_owned(),
+        old_value,
+        new_value,
+        updated_by: actor.to_owned(),
+        updated_at: now,
+        reason,
+    })
+}
+
+/// Adds the counts of a storm's rules to what the detector keeps on the incident.
+fn count_by_rule(incident: &mut Incident, event: &IncidentRepeated, actor: &str) {
+    if event.by_rule.is_empty() {
+        return;
+    }
+    let kept = incident
+        .enrichments
+        .entry(actor)
+        .or_insert_with(|| json!({ "byRule": {} }));
+    let Some(rules) = kept.get_mut("byRule").and_then(Value::as_object_mut) else {
+        return;
+    };
+    for (rule, count) in &event.by_rule {
+        let total = rules.get(rule).and_then(Value::as_u64).unwrap_or(0) + count;
+        rules.insert(rule.clone(), json!(total));
+    }
+}
+
+/// One line of an incident's history.
+pub(super) fn entry(
+    timestamp: Timestamp,
+    action: &str,
+    actor: &str,
+    reason: Option<String>,
+    details: Map<String, Value>,
+) -> TimelineEntry {
+    TimelineEntry {
+        timestamp,
+        action: action.to_owned(),
+        actor: actor.to_owned(),
+        reason,
+        details,
+    }
+}

@@ -1,0 +1,234 @@
+//! A view of the whole system, for whoever shows it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{Category, Health, HealthStatus, Manifest};
+use crate::bus::Bus;
+use crate::clock::{Clock, Timestamp};
+use crate::event::ModuleState;
+use crate::metrics::{Gauge, MetricSpec, Metrics};
+
+const MODULE_STATUS: MetricSpec = MetricSpec::gauge(
+    "opspilot_module_healthy",
+    &[],
+    "1 if the module is healthy, 0 if it is not.",
+);
+const RESTARTS: MetricSpec = MetricSpec::gauge(
+    "opspilot_module_restarts",
+    &[],
+    "How often the module was started again after a failure.",
+);
+const UPTIME: MetricSpec = MetricSpec::gauge(
+    "opspilot_process_uptime_seconds",
+    &[],
+    "Seconds since the process started.",
+);
+const RESIDENT: MetricSpec = MetricSpec::gauge(
+    "opspilot_process_rss_bytes",
+    &[],
+    "Resident memory of the process.",
+);
+
+/// The metrics of the system view.
+pub const METRICS: &[MetricSpec] = &[MODULE_STATUS, RESTARTS, UPTIME, RESIDENT];
+
+/// The state of all modules, and the means to reload them; cloning it clones a handle.
+#[derive(Debug, Clone)]
+pub struct System(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    modules: Mutex<BTreeMap<&'static str, Watched>>,
+    ready: watch::Sender<bool>,
+    bus: Bus,
+    metrics: Metrics,
+    clock: Arc<dyn Clock>,
+    started_at: Timestamp,
+    reload: mpsc::Sender<oneshot::Sender<Result<ReloadReport, ReloadError>>>,
+}
+
+/// What the runtime tells the view of one module.
+#[derive(Debug, Clone)]
+pub(crate) struct Watched {
+    pub(crate) manifest: &'static Manifest,
+    pub(crate) state: watch::Receiver<ModuleState>,
+    pub(crate) health: watch::Receiver<Health>,
+    pub(crate) restarts: watch::Receiver<u64>,
+}
+
+/// How a module is, as it is served.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ModuleStatus {
+    /// The module's id.
+    pub id: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// Its category.
+    pub category: Category,
+    /// Where it stands in its life.
+    pub state: ModuleState,
+    /// How often it was started again after a failure.
+    pub restarts: u64,
+    /// How it is.
+    #[serde(flatten)]
+    pub health: Health,
+}
+
+/// What a reload changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReloadReport {
+    /// Modules that were switched on.
+    pub started: Vec<String>,
+    /// Modules whose options changed.
+    pub restarted: Vec<String>,
+    /// Modules that were switched off.
+    pub stopped: Vec<String>,
+    /// Changes that take effect only when the server starts again.
+    pub needs_restart: Vec<String>,
+}
+
+/// Why nothing was reloaded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ReloadError(pub String);
+
+/// The receiving end of reload requests.
+pub(crate) type ReloadRequests = mpsc::Receiver<oneshot::Sender<Result<ReloadReport, ReloadError>>>;
+
+impl System {
+    pub(crate) fn new(bus: Bus, metrics: Metrics, clock: Arc<dyn Clock>) -> (Self, ReloadRequests) {
+        let (reload, requests) = mpsc::channel(1);
+        let inner = Inner {
+            modules: Mutex::default(),
+            ready: watch::channel(false).0,
+            started_at: clock.now(),
+            bus,
+            metrics,
+            clock,
+            reload,
+        };
+        (Self(Arc::new(inner)), requests)
+    }
+
+    /// How every module is, by id; the core itself is `core`.
+    #[must_use]
+    pub fn modules(&self) -> Vec<ModuleStatus> {
+        self.lock().values().map(Watched::status).collect()
+    }
+
+    /// The worst health of any module.
+    #[must_use]
+    pub fn health(&self) -> HealthStatus {
+        self.lock()
+            .values()
+            .map(|watched| watched.health.borrow().status)
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// True once every module runs, until the server begins to stop.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        *self.0.ready.borrow()
+    }
+
+    /// Follows [`System::is_ready`].
+    #[must_use]
+    pub fn ready(&self) -> watch::Receiver<bool> {
+        self.0.ready.subscribe()
+    }
+
+    /// When the process started.
+    #[must_use]
+    pub fn started_at(&self) -> Timestamp {
+        self.0.started_at
+    }
+
+    /// The bus with its dead letters and journal.
+    #[must_use]
+    pub fn bus(&self) -> &Bus {
+        &self.0.bus
+    }
+
+    /// Reads the configuration again and restarts the modules whose section changed.
+    ///
+    /// # Errors
+    /// When the new configuration is wrong; nothing is changed then.
+    pub async fn reload(&self) -> Result<ReloadReport, ReloadError> {
+        let stopping = || ReloadError("the server is stopping".into());
+        let (answer, reply) = oneshot::channel();
+        self.0.reload.send(answer).await.map_err(|_| stopping())?;
+        reply.await.map_err(|_| stopping())?
+    }
+
+    /// The page for a metrics scraper, in the OpenMetrics text format.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        for status in self.modules() {
+            let module = self.0.metrics.of_module(status.id);
+            module
+                .gauge(&MODULE_STATUS, &[])
+                .set(i64::from(status.health.status == HealthStatus::Healthy));
+            set(&module.gauge(&RESTARTS, &[]), status.restarts);
+        }
+        let uptime = self.0.clock.now().since(self.0.started_at);
+        set(&self.0.metrics.gauge(&UPTIME, &[]), uptime.as_secs());
+        if let Some(resident) = resident_bytes() {
+            set(&self.0.metrics.gauge(&RESIDENT, &[]), resident);
+        }
+        self.0.metrics.render()
+    }
+
+    pub(crate) fn watch(&self, watched: Watched) {
+        self.lock().insert(watched.manifest.id, watched);
+    }
+
+    pub(crate) fn unwatch(&self, id: &str) {
+        self.lock().remove(id);
+    }
+
+    pub(crate) fn set_ready(&self, ready: bool) {
+        self.0.ready.send_replace(ready);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, Watched>> {
+        self.0
+            .modules
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watched {
+    fn status(&self) -> ModuleStatus {
+        ModuleStatus {
+            id: self.manifest.id,
+            version: self.manifest.version,
+            category: self.manifest.category,
+            state: *self.state.borrow(),
+            restarts: *self.restarts.borrow(),
+            health: self.health.borrow().clone(),
+        }
+    }
+}
+
+fn set(gauge: &Gauge, value: u64) {
+    gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+}
+
+/// Resident memory from `/proc/self/status` (proc(5)); `None` where there is no such file.
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
