@@ -252,6 +252,40 @@ impl Bus {
         self.0.stages.lock().await.remove(module);
     }
 
+    /// Tells of something without waiting for it to be stored; dropped when the queue is full.
+    pub(crate) fn announce<E: Event>(&self, event: E) {
+        let source: Arc<str> = "core".into();
+        let mut publication = Publication::new().event(event);
+        publication
+            .drafts
+            .iter_mut()
+            .for_each(|draft| draft.source = Arc::clone(&source));
+        let submission = Submission {
+            source,
+            publication,
+            work: None,
+            forget: None,
+            done: None,
+        };
+        self.0.queue.try_send(submission).ok();
+    }
+
+    /// Waits until every attached consumer has seen every event, at most `patience`.
+    pub async fn drained(&self, patience: std::time::Duration) {
+        let seen_all = async {
+            while self
+                .0
+                .consumers
+                .slowest()
+                .is_some_and(|seen| seen < self.0.journal.head())
+            {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        // Consumers that are behind resume from their place at the next start.
+        tokio::time::timeout(patience, seen_all).await.ok();
+    }
+
     /// Stores what is queued and ends the bus. With a storage that does not work, gives up when `patience` completes.
     pub async fn close(&self, patience: impl Future<Output = ()>) {
         self.0.closing.cancel();

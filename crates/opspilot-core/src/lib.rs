@@ -10,5 +10,8 @@ pub mod journal;
 pub mod metrics;
 pub mod module;
 pub mod resilience;
+pub mod runtime;
 pub mod signal;
 pub mod storage;
+#[cfg(any(test, feature = "test-util"))]
+pub mod testing;

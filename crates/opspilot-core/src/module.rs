@@ -22,6 +22,8 @@ pub use health::{Health, HealthReporter, HealthStatus};
 pub use manifest::{Category, Manifest};
 pub use order::OrderError;
 pub use registry::Registry;
+pub use system::METRICS as SYSTEM_METRICS;
+pub use system::ReloadRequests;
 pub(crate) use system::Watched;
 pub use system::{ModuleStatus, ReloadError, ReloadReport, System};
 

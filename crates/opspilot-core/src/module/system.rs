@@ -100,7 +100,7 @@ pub struct ReloadReport {
 pub struct ReloadError(pub String);
 
 /// The receiving end of reload requests.
-pub(crate) type ReloadRequests = mpsc::Receiver<oneshot::Sender<Result<ReloadReport, ReloadError>>>;
+pub type ReloadRequests = mpsc::Receiver<oneshot::Sender<Result<ReloadReport, ReloadError>>>;
 
 impl System {
     pub(crate) fn new(bus: Bus, metrics: Metrics, clock: Arc<dyn Clock>) -> (Self, ReloadRequests) {
@@ -207,6 +207,18 @@ impl System {
 }
 
 impl Watched {
+    /// Something that runs as long as the process does.
+    pub(crate) fn constant(manifest: &'static Manifest, health: watch::Receiver<Health>) -> Self {
+        let state = watch::channel(ModuleState::Running).1;
+        let restarts = watch::channel(0).1;
+        Self {
+            manifest,
+            state,
+            health,
+            restarts,
+        }
+    }
+
     fn status(&self) -> ModuleStatus {
         ModuleStatus {
             id: self.manifest.id,

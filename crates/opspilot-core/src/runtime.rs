@@ -1,0 +1,299 @@
+//! The runtime: starts modules in order, supervises them, reloads and stops them.
+
+mod supervisor;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use self::supervisor::{Prepared, Supervised};
+use crate::bus::Bus;
+use crate::clock::Clock;
+use crate::config::{Config, ConfigErrors, ModuleOptions};
+use crate::incident::Incidents;
+use crate::metrics::Metrics;
+use crate::module::{
+    Category, Factory, HealthReporter, Manifest, OrderError, Registry, ReloadReport,
+    ReloadRequests, RunError, System, Watched,
+};
+use crate::storage::{SharedStorage, StorageError};
+
+/// How long consumers may take to see the last events at a stop.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// How long the last events may take to be stored at a stop.
+const LAST_WRITES: Duration = Duration::from_secs(3);
+
+static CORE: Manifest = Manifest {
+    emits: &["module.lifecycle", "delivery.failed", "incident.updated"],
+    ..Manifest::new(
+        "core",
+        Category::Ui,
+        "The event bus, the journal and the storage.",
+    )
+};
+
+/// What a runtime is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The modules that there are.
+    pub registry: Registry,
+    /// The storage; the runtime closes it at the end.
+    pub storage: SharedStorage,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Where metrics are kept.
+    pub metrics: Metrics,
+}
+
+/// Running modules.
+#[derive(Debug)]
+pub struct Runtime {
+    shared: Arc<Shared>,
+    config: Config,
+    modules: BTreeMap<&'static str, Supervised>,
+    reloads: Option<ReloadRequests>,
+}
+
+/// What every module's context is made from.
+#[derive(Debug)]
+struct Shared {
+    registry: Registry,
+    storage: SharedStorage,
+    bus: Bus,
+    incidents: Incidents,
+    clock: Arc<dyn Clock>,
+    metrics: Metrics,
+    system: System,
+}
+
+/// Why modules could not be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The options of modules are wrong.
+    #[error("the configuration is wrong")]
+    Config(#[from] ConfigErrors),
+    /// Modules cannot be ordered.
+    #[error(transparent)]
+    Order(#[from] OrderError),
+    /// The storage does not work.
+    #[error("the storage cannot be used")]
+    Storage(#[from] StorageError),
+    /// A module could not acquire what it needs.
+    #[error("module `{module}` cannot start")]
+    Init {
+        /// The module.
+        module: &'static str,
+        /// Why.
+        #[source]
+        source: RunError,
+    },
+}
+
+impl Runtime {
+    /// Starts every module that `config` switches on: all are built, then all are initialised, then all run.
+    ///
+    /// # Errors
+    /// When the configuration is wrong or a module cannot start. What was started before is stopped again.
+    pub async fn start(parts: Parts, config: Config) -> Result<Self, StartError> {
+        let Parts {
+            registry,
+            storage,
+            clock,
+            metrics,
+        } = parts;
+        let order = registry.start_order(config.enabled_modules().map(ModuleOptions::id))?;
+        let (health, core_health) = HealthReporter::new(Arc::clone(&clock));
+        let bus = Bus::start(Arc::clone(&storage), Arc::clone(&clock), &metrics, health).await?;
+        let incidents = Incidents::open(bus.clone(), Arc::clone(&storage)).await?;
+        let (system, reloads) = System::new(bus.clone(), metrics.clone(), Arc::clone(&clock));
+        system.watch(Watched::constant(&CORE, core_health));
+        let shared = Arc::new(Shared {
+            registry,
+            storage,
+            bus,
+            incidents,
+            clock,
+            metrics,
+            system,
+        });
+        let mut runtime = Self {
+            shared,
+            config,
+            modules: BTreeMap::new(),
+            reloads: Some(reloads),
+        };
+        match runtime.start_modules(&order).await {
+            Ok(()) => {
+                runtime.shared.system.set_ready(true);
+                Ok(runtime)
+            }
+            Err(error) => {
+                runtime.stop().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// The view of the system that user interfaces have.
+    #[must_use]
+    pub fn system(&self) -> &System {
+        &self.shared.system
+    }
+
+    /// The incidents.
+    #[must_use]
+    pub fn incidents(&self) -> &Incidents {
+        &self.shared.incidents
+    }
+
+    /// The requests for a reload that modules make; whoever drives the runtime answers them with
+    /// [`Runtime::reload`]. `None` when they were taken before.
+    #[must_use]
+    pub fn take_reload_requests(&mut self) -> Option<ReloadRequests> {
+        self.reloads.take()
+    }
+
+    /// Goes over to `config`: modules that were switched off stop, those whose options changed start again, new ones
+    /// start. Root sections are not reloaded; the report names those that changed.
+    ///
+    /// # Errors
+    /// When `config` is wrong: nothing is changed then. When a module cannot start: it is off, the others run.
+    pub async fn reload(&mut self, config: Config) -> Result<ReloadReport, StartError> {
+        let order = self
+            .shared
+            .registry
+            .start_order(config.enabled_modules().map(ModuleOptions::id))?;
+        self.build_all(&config)?;
+        let changed = Config::changed_modules(&self.config, &config);
+        let needs_restart = Config::changed_sections(&self.config, &config);
+        let mut report = ReloadReport {
+            needs_restart,
+            ..ReloadReport::default()
+        };
+        let leaving: Vec<_> = self
+            .modules
+            .keys()
+            .copied()
+            .filter(|id| !order.contains(id))
+            .collect();
+        for id in leaving {
+            self.stop_module(id).await;
+            report.stopped.push(id.to_owned());
+        }
+        self.config = config;
+        let mut fresh = Vec::new();
+        for id in order {
+            if !self.modules.contains_key(id) {
+                report.started.push(id.to_owned());
+                fresh.push(id);
+            } else if changed.iter().any(|changed| changed == id) {
+                self.stop_module(id).await;
+                report.restarted.push(id.to_owned());
+                fresh.push(id);
+            }
+        }
+        self.start_modules(&fresh).await?;
+        info!(?report, "configuration reloaded");
+        Ok(report)
+    }
+
+    /// Stops in the order of the flow: sources first, then what they feed, then the bus and the storage.
+    pub async fn stop(mut self) {
+        self.shared.system.set_ready(false);
+        for category in [
+            Category::Connector,
+            Category::Detector,
+            Category::Enricher,
+            Category::Action,
+        ] {
+            self.stop_category(category).await;
+        }
+        self.shared.bus.drained(DRAIN).await;
+        for category in [Category::Notifier, Category::Openclaw, Category::Ui] {
+            self.stop_category(category).await;
+        }
+        self.shared.bus.close(tokio::time::sleep(LAST_WRITES)).await;
+        if let Err(error) = self.shared.storage.close().await {
+            warn!(error = %crate::error::chain(&error), "storage did not close cleanly");
+        }
+    }
+
+    /// Builds every module that `config` switches on, so that all faults are known before anything changes.
+    fn build_all(&self, config: &Config) -> Result<(), StartError> {
+        let build = |options: &ModuleOptions| {
+            let factory = self.shared.registry.get(options.id())?;
+            factory.build(options).err()
+        };
+        match ConfigErrors::join(config.enabled_modules().filter_map(build)) {
+            Some(errors) => Err(errors.into()),
+            None => Ok(()),
+        }
+    }
+
+    async fn start_modules(&mut self, order: &[&'static str]) -> Result<(), StartError> {
+        let mut prepared = Vec::with_capacity(order.len());
+        let mut faults = Vec::new();
+        for id in order {
+            let Some((factory, options)) = self.recipe(id) else {
+                continue;
+            };
+            match factory.build(&options) {
+                Ok(module) => prepared.push(Prepared::new(&self.shared, factory, options, module)),
+                Err(errors) => faults.push(errors),
+            }
+        }
+        if let Some(errors) = ConfigErrors::join(faults) {
+            return Err(errors.into());
+        }
+        for module in &mut prepared {
+            self.shared.system.watch(module.watched());
+            let id = module.id();
+            module
+                .init()
+                .await
+                .map_err(|source| StartError::Init { module: id, source })?;
+        }
+        for module in prepared {
+            self.modules.insert(module.id(), module.launch());
+        }
+        Ok(())
+    }
+
+    fn recipe(&self, id: &str) -> Option<(Factory, ModuleOptions)> {
+        Some((
+            self.shared.registry.get(id)?,
+            self.config.module(id)?.clone(),
+        ))
+    }
+
+    async fn stop_module(&mut self, id: &'static str) {
+        if let Some(module) = self.modules.remove(id) {
+            module.stop().await;
+            self.shared.bus.remove_stages(id).await;
+            self.shared.system.unwatch(id);
+        }
+    }
+
+    async fn stop_category(&mut self, category: Category) {
+        let members: Vec<_> = self
+            .modules
+            .iter()
+            .filter(|(_, module)| module.category() == category)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in &members {
+            if let Some(module) = self.modules.get(id) {
+                module.cancel();
+            }
+        }
+        for id in members {
+            if let Some(module) = self.modules.remove(id) {
+                module.stop().await;
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Fakes for tests of modules: everything a context holds, in memory.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::bus::Bus;
+use crate::clock::{Clock, SystemClock};
+use crate::incident::Incidents;
+use crate::metrics::Metrics;
+use crate::module::{Context, HealthReporter, Manifest, System, Tasks, Watched};
+use crate::storage::{MemoryStorage, SharedStorage, Store};
+
+/// A bus with incidents on some storage, and contexts for modules on it.
+#[derive(Debug, Clone)]
+pub struct Bench {
+    /// The storage; open a second bench on it to play a restart.
+    pub storage: SharedStorage,
+    /// The bus.
+    pub bus: Bus,
+    /// The incidents.
+    pub incidents: Incidents,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The metrics.
+    pub metrics: Metrics,
+    /// The view of the system.
+    pub system: System,
+}
+
+impl Bench {
+    /// A bench on fresh memory with the machine's clock.
+    pub async fn new() -> Self {
+        Self::on(Arc::new(MemoryStorage::default()), SystemClock::shared()).await
+    }
+
+    /// A bench on `storage` with `clock`.
+    ///
+    /// # Panics
+    /// When the storage does not work.
+    pub async fn on(storage: SharedStorage, clock: Arc<dyn Clock>) -> Self {
+        let metrics = Metrics::default();
+        let (health, _) = HealthReporter::new(Arc::clone(&clock));
+        let bus = Bus::start(Arc::clone(&storage), Arc::clone(&clock), &metrics, health)
+            .await
+            .expect("the storage of a test works");
+        let incidents = Incidents::open(bus.clone(), Arc::clone(&storage))
+            .await
+            .expect("the storage of a test works");
+        let (system, _) = System::new(bus.clone(), metrics.clone(), Arc::clone(&clock));
+        Self {
+            storage,
+            bus,
+            incidents,
+            clock,
+            metrics,
+            system,
+        }
+    }
+
+    /// The context of a module. Cancel its `cancel` to end the module.
+    #[must_use]
+    pub fn context(&self, manifest: &'static Manifest) -> Context {
+        let (health, receiver) = HealthReporter::new(Arc::clone(&self.clock));
+        self.system.watch(Watched::constant(manifest, receiver));
+        Context {
+            id: manifest.id,
+            bus: self.bus.of_module(manifest, health.clone()),
+            store: Store::new(Arc::clone(&self.storage), manifest.id),
+            incidents: self.incidents.clone(),
+            clock: Arc::clone(&self.clock),
+            metrics: self.metrics.of_module(manifest.id),
+            health,
+            cancel: CancellationToken::new(),
+            tasks: Tasks::of(manifest.id),
+            system: self.system.clone(),
+        }
+    }
+
+    /// Says that the system is ready, or not.
+    pub fn set_ready(&self, ready: bool) {
+        self.system.set_ready(ready);
+    }
+}
