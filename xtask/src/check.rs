@@ -1,0 +1,117 @@
+//! `cargo xtask check`: what CI runs, in the order in which a fault is cheapest to find.
+//!
+//! Every step that builds uses one profile and, where it can, the features of the whole workspace,
+//! so that a dependency is compiled once for running, once for lints and once for documentation.
+
+use anyhow::Result;
+
+use crate::console::say;
+use crate::process::{self, cargo};
+use crate::steps::step;
+use crate::workspace::{PROFILE, Package, Workspace};
+use crate::{deny, docs, layers, probe, test, tidy, unused};
+
+/// Runs every step; the first that fails ends the run.
+///
+/// # Errors
+/// If a step fails.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    without_building(workspace)?;
+    let root = workspace.root.as_path();
+    step(
+        "lints",
+        "mend each warning; an exception is #[expect(lint, reason = \"…\")]",
+        || {
+            let line = "clippy --workspace --all-targets --all-features --profile";
+            process::run(&mut cargo(
+                root,
+                &format!("{line} {PROFILE} -- -D warnings"),
+            ))
+        },
+    )?;
+    test::run(workspace)?;
+    step("documentation", "mend each warning of rustdoc", || {
+        let line = format!("doc --workspace --all-features --no-deps --profile {PROFILE}");
+        process::run(cargo(root, &line).env("RUSTDOCFLAGS", "-D warnings"))
+    })?;
+    step(
+        "each crate alone",
+        "name the missing dependency or feature in that crate's manifest",
+        || {
+            let mut lines = workspace.members.iter().flat_map(alone);
+            lines.try_for_each(|line| process::run(&mut cargo(root, &line)))
+        },
+    )?;
+    step(
+        "reference pages",
+        "run `cargo xtask docs` and commit docs/reference",
+        || docs::run(workspace, docs::Mode::Check),
+    )?;
+    step(
+        "start, probe, stop",
+        "start the server as shown and read its log",
+        || probe::run(workspace),
+    )?;
+    say("\nEverything passed.");
+    Ok(())
+}
+
+fn without_building(workspace: &Workspace) -> Result<()> {
+    let root = workspace.root.as_path();
+    step("format", "run `cargo fmt`", || {
+        process::run(&mut cargo(root, "fmt --all --check"))
+    })?;
+    step("tidy", "mend each line above", || tidy::run(workspace))?;
+    step(
+        "layers",
+        "move what two crates need down to the core, or send an event",
+        || layers::run(workspace),
+    )?;
+    step(
+        "unused dependencies",
+        "remove them from the manifest",
+        || unused::run(workspace),
+    )?;
+    step(
+        "supply",
+        "choose another crate, or change deny.toml and say why",
+        || deny::run(workspace),
+    )
+}
+
+/// The commands that check one crate alone: as it is, and with each of its features.
+fn alone(package: &Package) -> Vec<String> {
+    let plain = format!("check --quiet --profile {PROFILE} -p {}", package.name);
+    let mut lines = vec![plain.clone()];
+    if package
+        .features
+        .get("default")
+        .is_some_and(|on| !on.is_empty())
+    {
+        lines.push(format!("{plain} --no-default-features"));
+    }
+    let features = package.features.keys().filter(|name| *name != "default");
+    lines.extend(features.map(|name| format!("{plain} --no-default-features --features {name}")));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_feature_is_checked_alone() {
+        let features = [("default", vec!["zstd".to_owned()]), ("zstd", Vec::new())];
+        let package = Package {
+            name: "a".to_owned(),
+            features: features.map(|(name, on)| (name.to_owned(), on)).into(),
+            ..Package::default()
+        };
+        let expected = [
+            "check --quiet --profile ci -p a",
+            "check --quiet --profile ci -p a --no-default-features",
+            "check --quiet --profile ci -p a --no-default-features --features zstd",
+        ];
+        assert_eq!(alone(&package), expected);
+    }
+}

@@ -1,0 +1,114 @@
+//! `cargo xtask test`: every test of the workspace.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use crate::console::say;
+use crate::process::{self, cargo, works};
+use crate::steps::step;
+use crate::workspace::{PROFILE, Workspace};
+
+/// What a test prints when a program it talks to is not installed.
+const SKIPPED: &str = "SKIPPED: ";
+
+/// Where nextest writes what the tests printed (`.config/nextest.toml`).
+const REPORT: &str = "target/nextest/ci/junit.xml";
+
+/// Runs all tests, then the examples in the documentation.
+///
+/// # Errors
+/// If a tool is missing, or a test fails.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let root = workspace.root.as_path();
+    need_compiler(root)?;
+    let has_nextest = has_nextest(root);
+    let mut skipped = step("tests", "read the failing test's output above", || {
+        if has_nextest {
+            with_nextest(root)
+        } else {
+            with_cargo(root)
+        }
+    })?;
+    step(
+        "documentation examples",
+        "read the failing example's output above",
+        || {
+            let line = format!("test --doc --workspace --profile {PROFILE}");
+            process::run(&mut cargo(root, &line))
+        },
+    )?;
+    skipped.sort();
+    skipped.dedup();
+    say(&format!(
+        "\nAll tests passed; {} skipped for want of a counterpart.",
+        skipped.len()
+    ));
+    skipped.iter().for_each(|line| say(&format!("  {line}")));
+    Ok(())
+}
+
+/// The bundled SQLite is C.
+fn need_compiler(root: &Path) -> Result<()> {
+    if !works(root, "cc --version") {
+        bail!(
+            "no C compiler (`cc`): SQLite is built from C; on Debian `apt-get install build-essential`"
+        );
+    }
+    Ok(())
+}
+
+/// Whether nextest is there, or could be installed.
+pub(crate) fn has_nextest(root: &Path) -> bool {
+    if works(root, "cargo nextest --version") {
+        return true;
+    }
+    say("cargo-nextest is missing: installing it once (a few minutes)");
+    let installed = process::run(&mut cargo(root, "install --locked cargo-nextest"));
+    if installed.is_err() {
+        say("cargo-nextest cannot be installed: running the tests with `cargo test`");
+    }
+    installed.is_ok()
+}
+
+fn with_nextest(root: &Path) -> Result<Vec<String>> {
+    let report = root.join(REPORT);
+    if report.exists() {
+        std::fs::remove_file(&report)?;
+    }
+    let line = format!("nextest run --workspace --cargo-profile {PROFILE} --profile ci");
+    process::run(&mut cargo(root, &line))?;
+    Ok(skipped(&std::fs::read_to_string(&report)?))
+}
+
+fn with_cargo(root: &Path) -> Result<Vec<String>> {
+    let line =
+        format!("test --workspace --lib --bins --tests --profile {PROFILE} -- --show-output");
+    let kept = process::run_and_keep(&mut cargo(root, &line), |line| line.contains(SKIPPED))?;
+    Ok(skipped(&kept.join("\n")))
+}
+
+/// The lines that say a test was skipped.
+fn skipped(output: &str) -> Vec<String> {
+    let from = |line: &str| {
+        line.find(SKIPPED)
+            .and_then(|at| line.get(at..))
+            .map(str::to_owned)
+    };
+    output.lines().filter_map(from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_skipped_test_is_read_from_what_it_printed() {
+        let report = "<system-out>running 1 test\nSKIPPED: no promtool\n</system-out>\n\
+                      <system-err>SKIPPED: no nginx\n</system-err><testcase name=\"skips\">";
+        assert_eq!(
+            skipped(report),
+            ["SKIPPED: no promtool", "SKIPPED: no nginx"]
+        );
+    }
+}
