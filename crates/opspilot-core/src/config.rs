@@ -11,7 +11,9 @@
 //!    that does not fit;
 //! 6. `decode` makes the typed values, when asked, and still knows the place of what a type refuses.
 //!
-//! A step that finds a fault notes it and goes on, so that one run names all of them.
+//! A step that finds a fault notes it and goes on, so that one run names all of them. In the section
+//! of a module that is switched off or not built in, a fault is only a warning, except for what is
+//! not safe.
 //!
 //! Only this module reads the environment, in [`Environment::capture`].
 //!
@@ -34,6 +36,7 @@
 //! ```
 
 mod decode;
+mod document;
 mod environment;
 mod fault;
 mod interpolate;
@@ -55,6 +58,7 @@ use std::path::{Path, PathBuf};
 
 use schemars::schema_for;
 
+pub use document::json_schema;
 pub use environment::Environment;
 pub use fault::{ConfigErrors, Fault, KeyPath, Origin, Segment};
 pub use modules::{KnownModules, ModuleOptions, ModuleSchema};
@@ -122,10 +126,11 @@ pub fn load_text(
 ) -> Result<Loaded, ConfigErrors> {
     let mut root = parse(text, path)?;
     let mut report = Report::default();
-    let folder = path.parent().unwrap_or(Path::new(""));
+    let folder = path.parent().unwrap_or_else(|| Path::new(""));
     root.refuse_duplicates(&mut KeyPath::default(), &mut report);
     interpolate::interpolate(&mut root, environment, folder, &mut report);
     overrides::apply(&mut root, environment, known, &mut report);
+    report.soften(|path| modules::is_unused(path, &root, known));
     refusals::check(&root, &mut report);
     let file = read::file_origin(path);
     let modules = modules::take(&mut root, &file, known, &mut report);

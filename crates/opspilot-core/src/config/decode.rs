@@ -20,6 +20,10 @@ pub(crate) fn decode<T: DeserializeOwned>(node: &Node, path: &KeyPath) -> Result
     T::deserialize(Decoder(node)).map_err(|error| error.within(node).into_fault(path))
 }
 
+/// What a fault says in place of a reason that could repeat a secret.
+pub(crate) const HIDDEN_VALUE_REFUSED: &str =
+    "this value is not accepted (neither it nor the reason is shown, because it may be a secret)";
+
 /// What a type refused, collecting its place on the way out of the tree.
 #[derive(Debug)]
 struct DecodeError {
@@ -69,7 +73,7 @@ impl DecodeError {
             path.push(segment);
         }
         let message = if self.hidden {
-            "this value is not accepted (it is not shown, because it may be a secret)".to_owned()
+            HIDDEN_VALUE_REFUSED.to_owned()
         } else {
             self.message
         };

@@ -287,6 +287,16 @@ impl Report {
         self.warnings.push(warning);
     }
 
+    /// Turns the faults found so far into warnings where their key does not matter.
+    pub(crate) fn soften(&mut self, does_not_matter: impl Fn(&KeyPath) -> bool) {
+        let faults = std::mem::take(&mut self.faults);
+        let (soft, hard) = faults
+            .into_iter()
+            .partition(|fault| does_not_matter(&fault.key_path));
+        self.faults = hard;
+        self.warnings.extend::<Vec<Fault>>(soft);
+    }
+
     /// Ends the collection: the warnings if all is well, else everything, sorted by place.
     pub(crate) fn finish(mut self) -> Result<Vec<Fault>, ConfigErrors> {
         self.warnings.sort();

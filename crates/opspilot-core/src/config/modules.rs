@@ -7,8 +7,8 @@ use schemars::Schema;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::decode::decode;
-use super::fault::{ConfigErrors, Fault, KeyPath, Origin, Report};
+use super::decode::{HIDDEN_VALUE_REFUSED, decode};
+use super::fault::{ConfigErrors, Fault, KeyPath, Origin, Report, Segment};
 use super::nearest::{listed, suggestion};
 use super::schema;
 use super::tree::{Entry, Node, Value, kind};
@@ -125,17 +125,18 @@ impl ModuleOptions {
 
     /// A fault about one of the options, for checks that only the module can make (a pattern that
     /// does not compile, two keys that contradict each other). `key` is the way to the option
-    /// inside the section; the place is that of the longest part of it that is written.
+    /// inside the section; the place is that of the longest part of it that is written. The message
+    /// is left out where it could repeat a secret.
     pub fn fault(&self, key: &KeyPath, message: impl Into<String>) -> Fault {
         let mut path = self.key_path();
-        let mut node = Some(&self.options);
-        let mut origin = self.options.origin.clone();
+        let mut node = &self.options;
         for segment in key.segments() {
             path.push(segment.clone());
-            node = node.and_then(|node| node.step(segment));
-            if let Some(node) = node {
-                origin = node.origin.clone();
-            }
+            node = node.step(segment).unwrap_or(node);
+        }
+        let origin = node.origin.clone();
+        if node.hidden {
+            return Fault::new(origin, path, HIDDEN_VALUE_REFUSED);
         }
         Fault::new(origin, path, message)
     }
@@ -193,6 +194,23 @@ pub(crate) fn take(
         }
     }
     modules
+}
+
+/// Says whether the file switches a module off.
+pub(crate) fn is_switched_off(root: &Node, id: &str) -> bool {
+    let enabled = root.at(["modules", id, "enabled"]);
+    enabled.is_some_and(Node::is_false)
+}
+
+/// Says whether a key is in the section of a module that will not run: switched off, or not built
+/// in.
+pub(crate) fn is_unused(path: &KeyPath, root: &Node, known: &KnownModules) -> bool {
+    let [Segment::Key(first), Segment::Key(id), ..] = path.segments() else {
+        return false;
+    };
+    let is_named = NAMED_MODULES.contains(&id.as_ref());
+    let is_built_in = known.get(id).is_some();
+    &**first == "modules" && (is_switched_off(root, id) || (is_named && !is_built_in))
 }
 
 fn sections_of(sections: Option<Entry>, report: &mut Report) -> Vec<Entry> {

@@ -127,7 +127,7 @@ impl Overrides<'_> {
         ]);
         let added = Node::new(added, origin.clone());
         let keys = ["auth".to_owned(), "apiKeys".to_owned()];
-        let present = self.root.at(["auth", "apiKeys"]).map(|node| node.clone());
+        let present = self.root.at(["auth", "apiKeys"]).cloned();
         let list = match present {
             Some(Node {
                 value: Value::List(mut items),

@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 
 use super::fault::{Fault, KeyPath, Report};
+use super::modules;
 use super::tree::{Node, Value};
 
 struct Refusal {
@@ -42,20 +43,20 @@ const REFUSALS: [Refusal; 6] = [
     },
     Refusal {
         key: &["modules", "ui.api", "corsOrigin"],
-        applies: |value, _| is_text(value, "*"),
+        applies: |value, _| value.is_text("*"),
         why: "`*` lets every web page that an operator visits use the API",
         instead: "remove the key, or name one origin: `corsOrigin: https://ops.example.org`",
     },
     Refusal {
         key: &["modules", "action.runbook", "autoExecute"],
-        applies: |value, _| is_true(value),
+        applies: |value, _| value.is_true(),
         why: "nothing is executed without the approval of a human",
         instead: "write `autoExecute: false`; each run then asks for approval",
     },
     // Goes away with the version that brings authentication.
     Refusal {
         key: &["auth", "enabled"],
-        applies: |value, _| is_true(value),
+        applies: |value, _| value.is_true(),
         why: "authentication arrives with a later version; until then nothing would be protected",
         instead: "write `enabled: false` and bind every `host` to 127.0.0.1",
     },
@@ -76,17 +77,14 @@ pub(crate) fn check(root: &Node, report: &mut Report) {
 }
 
 fn is_switched_off(root: &Node, key: &[&str]) -> bool {
-    match key {
-        ["modules", id, ..] => root.at(["modules", *id, "enabled"]).is_some_and(is_false),
-        _ => false,
-    }
+    matches!(key, ["modules", id, ..] if modules::is_switched_off(root, id))
 }
 
 fn is_open(host: &Node, root: &Node) -> bool {
     let Value::Text(host) = &host.value else {
         return false;
     };
-    !is_loopback(host) && !root.at(["auth", "enabled"]).is_some_and(is_true)
+    !is_loopback(host) && !root.at(["auth", "enabled"]).is_some_and(Node::is_true)
 }
 
 /// Says whether only this machine can reach an address. A name other than `localhost` may stand
@@ -97,19 +95,6 @@ fn is_loopback(host: &str) -> bool {
         Ok(address) => address.to_canonical().is_loopback(),
         Err(_) => host.eq_ignore_ascii_case("localhost"),
     }
-}
-
-fn is_text(node: &Node, wanted: &str) -> bool {
-    matches!(&node.value, Value::Text(text) if text.trim() == wanted)
-}
-
-/// A truth value, or the text of a variable that stands for one.
-fn is_true(node: &Node) -> bool {
-    matches!(node.value, Value::Bool(true)) || (node.loose && is_text(node, "true"))
-}
-
-fn is_false(node: &Node) -> bool {
-    matches!(node.value, Value::Bool(false)) || (node.loose && is_text(node, "false"))
 }
 
 #[cfg(test)]

@@ -246,6 +246,45 @@ fn faults_of_a_switched_off_section_are_warnings() {
 }
 
 #[test]
+fn variable_that_an_unused_section_names_need_not_be_set() {
+    let rows = [
+        "modules: {connector.fileTail: {enabled: false, path: '${UNSET}'}}",
+        "modules: {connector.fileTail: {enabled: '${OFF:-false}', path: '${UNSET}'}}",
+        "modules: {notifier.slack: {webhookUrl: '${UNSET}'}}",
+    ];
+    for text in rows {
+        let loaded = load(text).unwrap();
+        let warnings: Vec<String> = loaded.warnings.iter().map(Fault::to_string).collect();
+        assert!(
+            warnings.iter().any(|w| w.contains("`UNSET` is not set")),
+            "{warnings:?}"
+        );
+    }
+    let used = "modules: {connector.fileTail: {path: '${UNSET}'}}";
+    assert_eq!(faults(used, &[]).len(), 1);
+}
+
+#[test]
+fn json_schema_covers_root_and_modules() {
+    let document = super::json_schema(&known());
+    let at = |pointer: &str| {
+        document
+            .pointer(pointer)
+            .unwrap_or_else(|| panic!("{pointer}"))
+    };
+    assert_eq!(at("/properties/logging/$ref"), "#/$defs/Logging");
+    let module = at("/properties/modules/properties/detector.regex");
+    assert_eq!(module["properties"]["enabled"]["type"], "boolean");
+    assert_eq!(
+        module["properties"]["maxIncidentsPerMinute"]["maximum"],
+        1000
+    );
+    assert_eq!(module["additionalProperties"], false);
+    assert_eq!(module["$id"], "opspilot:detector.regex");
+    assert_eq!(at("/properties/modules/properties/notifier.slack"), true);
+}
+
+#[test]
 fn module_finds_the_place_of_its_own_fault() {
     let text = "modules:\n  detector.regex:\n    rules:\n      - id: a\n        pattern: '('\n";
     let loaded = load(text).unwrap();
@@ -255,6 +294,21 @@ fn module_finds_the_place_of_its_own_fault() {
     assert_eq!(
         fault.to_string(),
         "a.yaml:5:18: modules.\"detector.regex\".rules[0].pattern: unclosed group"
+    );
+}
+
+#[test]
+fn reason_of_a_module_does_not_repeat_a_hidden_value() {
+    let text = "modules: {detector.regex: {rules: [{id: a, pattern: '${P}'}]}}";
+    let loaded = load_with(text, &[("P", "s3cret")]).unwrap();
+    let module = loaded.config.module("detector.regex").unwrap();
+    let key = KeyPath::of(["rules"]).with_index(0);
+    let fault = module.fault(&key.with_key("pattern"), "cannot compile `s3cret`");
+    assert!(!fault.to_string().contains("s3cret"), "{fault}");
+    let fault = module.fault(&key.with_key("flags"), "missing");
+    assert_eq!(
+        fault.to_string(),
+        "a.yaml:1:36: modules.\"detector.regex\".rules[0].flags: missing"
     );
 }
 

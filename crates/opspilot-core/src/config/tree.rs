@@ -145,6 +145,21 @@ impl Node {
         });
     }
 
+    /// `true`, or the text of a variable that stands for it.
+    pub(crate) fn is_true(&self) -> bool {
+        matches!(self.value, Value::Bool(true)) || (self.loose && self.is_text("true"))
+    }
+
+    /// `false`, or the text of a variable that stands for it.
+    pub(crate) fn is_false(&self) -> bool {
+        matches!(self.value, Value::Bool(false)) || (self.loose && self.is_text("false"))
+    }
+
+    /// Says whether this is a text, white space around it aside.
+    pub(crate) fn is_text(&self, wanted: &str) -> bool {
+        matches!(&self.value, Value::Text(text) if text.trim() == wanted)
+    }
+
     /// Says whether both hold the same values, wherever they were written and in whatever order
     /// the keys of a section stand.
     pub(crate) fn same(&self, other: &Self) -> bool {
