@@ -13,6 +13,8 @@ mod lanes;
 mod ledger;
 mod publication;
 mod stage;
+#[cfg(test)]
+mod tests;
 mod tx;
 
 use std::fmt;

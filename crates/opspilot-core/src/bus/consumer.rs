@@ -280,6 +280,9 @@ impl Consumer {
                     break;
                 }
                 self.advance(envelope.seq).await?;
+                if cancel.is_cancelled() {
+                    break;
+                }
             }
         }
         self.save_unless_saved().await

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::publication::{Draft, Origin};
 use super::tx::Tx;
-use crate::storage::{Collection, CollectionSpec, Record, StorageError, Write, WriteBatch};
+use crate::storage::{Collection, CollectionSpec, Record, StorageError};
 
 /// The stored mark of one lane. Its key starts with the stream, so a stream's lanes are removed as one range.
 #[derive(Debug, Serialize, Deserialize)]
@@ -78,16 +78,10 @@ impl Lanes {
     }
 
     /// Forgets every lane of `stream`, which will not be read again.
-    pub(super) fn forget(&mut self, stream: &str) -> WriteBatch {
-        let (from, to) = (format!("{stream}|"), format!("{stream}}}"));
-        self.ends.retain(|key, _| !key.starts_with(&from));
-        let mut batch = WriteBatch::default();
-        batch.push(Write::DeleteRange {
-            collection: self.collection.name().to_owned(),
-            from,
-            to: Some(to),
-        });
-        batch
+    pub(super) fn forget(&mut self, stream: &str, tx: &mut Tx) {
+        let lanes = format!("{stream}|")..format!("{stream}}}");
+        self.ends.retain(|key, _| !key.starts_with(&lanes.start));
+        tx.delete_range(self.collection.name(), lanes);
     }
 
     /// Forgets what is in memory, after a transaction that was not stored.

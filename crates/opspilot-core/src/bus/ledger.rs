@@ -145,7 +145,7 @@ impl Ledger {
                 all.extend(tx.take_emitted());
             }
             if let Some(stream) = submission.forget.take() {
-                tx.append(self.lanes.forget(&stream));
+                self.lanes.forget(&stream, tx);
             }
             let mut drafts = std::mem::take(&mut submission.publication.drafts);
             if let Some(origin) = &submission.publication.origin {

@@ -1,6 +1,7 @@
 //! The transaction that a group of events is stored in.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,7 @@ pub struct Tx {
     now: Timestamp,
     batch: WriteBatch,
     written: HashMap<(String, String), usize>,
+    cleared: Vec<(String, Range<String>)>,
     emitted: Vec<Draft>,
     pub(super) source: Arc<str>,
     pub(super) depth: u8,
@@ -46,6 +48,7 @@ impl Tx {
             now,
             batch: WriteBatch::default(),
             written: HashMap::new(),
+            cleared: Vec::new(),
             emitted: Vec::new(),
             source: Arc::default(),
             depth: 0,
@@ -82,6 +85,7 @@ impl Tx {
                 collection.decode(&document).map(Some)
             }
             Some(_) => Ok(None),
+            None if self.is_cleared(&place) => Ok(None),
             None => self.get_stored(collection, key).await,
         }
     }
@@ -125,6 +129,21 @@ impl Tx {
     /// Removes the value under `key`.
     pub fn delete<R: Record>(&mut self, collection: &Collection<R>, key: &str) {
         self.write(collection.name(), key.to_owned(), collection.delete(key));
+    }
+
+    /// Removes every document of `collection` whose key lies in `keys`.
+    pub(super) fn delete_range(&mut self, collection: &str, keys: Range<String>) {
+        self.written
+            .retain(|(place, key), _| place != collection || !keys.contains(key));
+        self.batch
+            .delete_range(collection, keys.start.clone(), Some(keys.end.clone()));
+        self.cleared.push((collection.to_owned(), keys));
+    }
+
+    fn is_cleared(&self, (collection, key): &(String, String)) -> bool {
+        self.cleared
+            .iter()
+            .any(|(place, keys)| place == collection && keys.contains(key))
     }
 
     /// Publishes a further event in the same transaction, behind the events at hand.
