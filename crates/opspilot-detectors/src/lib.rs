@@ -1,0 +1,2 @@
+//! OpsPilot detectors.
+pub mod matcher;
