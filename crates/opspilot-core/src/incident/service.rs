@@ -48,6 +48,9 @@ pub enum IncidentError {
     /// The state machine does not allow the change.
     #[error(transparent)]
     Illegal(#[from] IllegalTransition),
+    /// The incident is not as the caller expects; somebody else changed it.
+    #[error("incident `{0}` was changed meanwhile")]
+    Changed(IncidentId),
     /// The storage does not work.
     #[error("incidents cannot be stored or read")]
     Storage(#[from] StorageError),
@@ -153,6 +156,22 @@ impl Incidents {
         actor: &str,
         reason: Option<String>,
     ) -> Result<Incident, IncidentError> {
+        self.change_if(id, change, actor, reason, |_| true).await
+    }
+
+    /// Changes the incident `id` as [`Incidents::change`] does, if `is_expected` holds for the incident as it is in the
+    /// transaction that changes it.
+    ///
+    /// # Errors
+    /// [`IncidentError::Changed`] when it does not hold; otherwise as [`Incidents::change`].
+    pub async fn change_if(
+        &self,
+        id: &IncidentId,
+        change: Change,
+        actor: &str,
+        reason: Option<String>,
+        is_expected: impl Fn(&Incident) -> bool + Send + 'static,
+    ) -> Result<Incident, IncidentError> {
         let work = Apply {
             incidents: self.clone(),
             id: id.clone(),
@@ -160,6 +179,7 @@ impl Incidents {
             actor: actor.to_owned(),
             reason,
             due_at: None,
+            is_expected: Box::new(is_expected),
         };
         self.bus.transact(actor, work).await?
     }
@@ -181,6 +201,7 @@ impl Incidents {
             actor: actor.to_owned(),
             reason: None,
             due_at: Some(now),
+            is_expected: Box::new(|_| true),
         };
         match self.bus.transact(actor, work).await? {
             Ok(_) | Err(IncidentError::Illegal(_) | IncidentError::NotFound(_)) => Ok(()),
@@ -348,6 +369,8 @@ struct Apply {
     reason: Option<String>,
     /// Set for a change that must not happen before the incident's quiet period ended.
     due_at: Option<Timestamp>,
+    /// What must hold for the incident before it is changed.
+    is_expected: Box<dyn Fn(&Incident) -> bool + Send>,
 }
 
 #[async_trait]
@@ -362,9 +385,13 @@ impl Work for Apply {
             actor,
             reason,
             due_at,
+            is_expected,
         } = self;
         let found = incidents.get_in(tx, &id).await?;
         let mut incident = found.ok_or_else(|| IncidentError::NotFound(id.clone()))?;
+        if !is_expected(&incident) {
+            return Err(IncidentError::Changed(id));
+        }
         if due_at.is_some_and(|now| incident.resolves_at().is_none_or(|due| due > now)) {
             return Ok(incident);
         }

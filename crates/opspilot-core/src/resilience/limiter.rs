@@ -71,6 +71,20 @@ impl SlidingWindow {
             remaining: self.limit - self.admitted.len(),
         }
     }
+
+    /// When the oldest admitted thing stops to count; `None` while nothing counts.
+    #[must_use]
+    pub fn frees_at(&self) -> Option<Timestamp> {
+        self.admitted.front().map(|oldest| oldest.plus(self.window))
+    }
+
+    /// True if nothing that was admitted still counts at `now`.
+    #[must_use]
+    pub fn is_idle(&self, now: Timestamp) -> bool {
+        self.admitted
+            .back()
+            .is_none_or(|newest| newest.plus(self.window) <= now)
+    }
 }
 
 #[cfg(test)]
