@@ -1,0 +1,572 @@
+//! One stream: the content of one file, read record by record wherever the file went.
+
+use std::collections::VecDeque;
+use std::io;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use opspilot_core::clock::Timestamp;
+use opspilot_core::signal::{BufferPool, LogBatch, LogBatchBuilder, LogSource, PositionTracker};
+use tokio::sync::Notify;
+
+use super::content::{Content, FileId};
+use super::fingerprint::{HEAD, Print, TAIL, Tail};
+use super::position::{Mark, Position};
+use super::splitter::{Split, Splitter, Until};
+
+/// How many bytes one read asks for.
+pub(super) const CHUNK: usize = 256 << 10;
+
+/// How many bytes of a stream may be on their way before it waits for acknowledgements.
+const IN_FLIGHT: u64 = 8 * CHUNK as u64;
+
+/// How many batches of a stream may be on their way.
+const BATCHES_IN_FLIGHT: usize = 256;
+
+/// How long a stream rests after something derived from it could not be stored.
+const REST_AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// What a stream needs to read, the same for all of them.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// Splits what was read.
+    pub(super) splitter: Splitter,
+    /// The content is ISO 8859-1 and is passed on as UTF-8.
+    pub(super) latin1: bool,
+    /// How long an unfinished line stays before it is delivered as it is.
+    pub(super) line_patience: Duration,
+    /// How long an unfinished group of lines stays.
+    pub(super) group_patience: Duration,
+    /// Where buffers come from.
+    pub(super) pool: BufferPool,
+    /// Told when a batch is settled.
+    pub(super) settled: Arc<Notify>,
+}
+
+impl Reading {
+    /// How many bytes are read at once, and how long a record of several lines may be.
+    fn limit(&self) -> usize {
+        CHUNK.max(self.splitter.longest())
+    }
+}
+
+/// A point in time: `monotonic` for waiting, `wall` for what is shown.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    /// For waiting.
+    pub(super) monotonic: Instant,
+    /// For what is shown.
+    pub(super) wall: Timestamp,
+}
+
+/// What a stream's file is at present.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It is found under the stream's name.
+    Current,
+    /// Its name was taken from it. It is read while its writer may still write to it, at least until then.
+    Rotated {
+        /// The earliest end.
+        until: Instant,
+    },
+    /// A copy or a compressed file: it is read to its end once.
+    Fixed,
+    /// Nobody knows where it is.
+    Lost {
+        /// When to stop looking for it; not known before its absence was confirmed.
+        until: Option<Instant>,
+    },
+    /// Nothing more is expected of it.
+    Done,
+}
+
+/// One stream.
+#[derive(Debug)]
+pub(super) struct Stream {
+    /// Identity and name, as batches carry them.
+    pub(super) source: Arc<LogSource>,
+    /// Where its content was found.
+    pub(super) place: PathBuf,
+    /// Which file that is.
+    pub(super) file: FileId,
+    /// When the file was last written, by the file system's clock.
+    pub(super) modified: i64,
+    /// The open content, unless it was closed to save descriptors.
+    pub(super) content: Option<Content>,
+    /// What the file is at present.
+    pub(super) role: Role,
+    /// Its end was reached since it was last told apart from [`Role::Current`].
+    pub(super) drained: bool,
+    /// No read before this moment.
+    pub(super) resting_until: Option<Instant>,
+    head: Print,
+    at: Mark,
+    seen: Seen,
+    sent: VecDeque<Mark>,
+    settled: Mark,
+    tracker: PositionTracker,
+    stored: Option<Position>,
+    opened: bool,
+}
+
+/// The end of what was read, including an unfinished line.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    end: u64,
+    tail: Tail,
+    since: Instant,
+    /// What is held back is whole lines that others may join.
+    whole_lines: bool,
+}
+
+/// What a read came to.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// Records; there may be more.
+    Batch(LogBatch, Tally),
+    /// No record, but the position moved; there may be more.
+    Moved(Tally),
+    /// The end was reached.
+    Idle,
+    /// Too much is on its way.
+    Blocked,
+    /// The file is no longer what it was.
+    Replaced,
+}
+
+/// What was read in one step.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    /// Bytes of the file.
+    pub(super) bytes: u64,
+    /// Records.
+    pub(super) lines: u64,
+    /// Lines that were cut.
+    pub(super) cut: u64,
+}
+
+/// Which stream, of which file, from where on.
+#[derive(Debug)]
+pub(super) struct Start {
+    /// Identity and name.
+    pub(super) source: LogSource,
+    /// Where the file was found.
+    pub(super) place: PathBuf,
+    /// Which file it is.
+    pub(super) file: FileId,
+    /// When it was last written.
+    pub(super) modified: i64,
+    /// Its first bytes.
+    pub(super) head: Print,
+    /// What it is.
+    pub(super) role: Role,
+    /// Where to begin.
+    pub(super) mark: Mark,
+}
+
+impl Stream {
+    /// A stream that begins.
+    pub(super) fn new(start: Start, content: Option<Content>, reading: &Reading, now: Instant) -> Self {
+        let Start { source, place, file, modified, head, role, mark } = start;
+        Self {
+            source: Arc::new(source),
+            place,
+            file,
+            modified,
+            opened: content.is_some(),
+            content,
+            role,
+            drained: false,
+            resting_until: None,
+            head,
+            at: mark,
+            seen: Seen { end: mark.offset, tail: mark.tail, since: now, whole_lines: false },
+            sent: VecDeque::new(),
+            settled: mark,
+            tracker: PositionTracker::new(mark.offset, Arc::clone(&reading.settled)),
+            stored: None,
+        }
+    }
+
+    /// A stream that an earlier run stored. Where its file is must be found out.
+    pub(super) fn resumed(position: Position, module: &Arc<str>, reading: &Reading, now: Instant) -> Self {
+        let mark = Mark {
+            offset: position.offset,
+            line: position.line,
+            skipping: position.skipping,
+            tail: Tail::default(),
+        };
+        let start = Start {
+            source: LogSource {
+                module: Arc::clone(module),
+                name: position.name.as_str().into(),
+                stream: position.stream.as_str().into(),
+                attributes: serde_json::Map::new(),
+            },
+            place: PathBuf::from(&position.place),
+            file: position.file(),
+            modified: position.modified,
+            head: position.head,
+            role: Role::Lost { until: None },
+            mark,
+        };
+        let mut stream = Self::new(start, None, reading, now);
+        stream.stored = Some(position);
+        stream
+    }
+
+    /// The name people know the log by.
+    pub(super) fn name(&self) -> &str {
+        &self.source.name
+    }
+
+    /// How many bytes were read and are neither delivered nor given up.
+    pub(super) const fn unread(&self) -> u64 {
+        self.seen.end.saturating_sub(self.at.offset)
+    }
+
+    /// How long the content is, as far as it is known.
+    pub(super) fn length(&self) -> u64 {
+        let size = self.content.as_ref().filter(|content| !content.is_archive()).map(Content::facts);
+        let size = size.and_then(io::Result::ok).map_or(0, |facts| facts.size);
+        size.max(self.at.offset)
+    }
+
+    /// True if the open file no longer has what was read from it.
+    pub(super) fn is_replaced(&mut self) -> bool {
+        let seen = self.seen;
+        self.content.as_mut().is_some_and(|content| !content.still_has(&seen.tail, seen.end).unwrap_or(true))
+    }
+
+    /// The end of what was read.
+    pub(super) const fn seen_end(&self) -> u64 {
+        self.seen.end
+    }
+
+    /// The offset up to which records were sent.
+    pub(super) const fn offset(&self) -> u64 {
+        self.at.offset
+    }
+
+    /// How many records were sent.
+    pub(super) const fn line(&self) -> u64 {
+        self.at.line
+    }
+
+    /// True if its content was read by this run.
+    pub(super) const fn was_opened(&self) -> bool {
+        self.opened
+    }
+
+    /// When the end of what was read moved last.
+    pub(super) const fn grew_at(&self) -> Instant {
+        self.seen.since
+    }
+
+    /// True if something derived from it could not be stored.
+    pub(super) fn has_failed(&self) -> bool {
+        self.tracker.has_failed()
+    }
+
+    /// True if batches are on their way.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.tracker.in_flight() > 0
+    }
+
+    /// When to read again although nothing happened: to deliver what is held back, or after a rest.
+    pub(super) fn wakes_at(&self, reading: &Reading) -> Option<Instant> {
+        let held = (self.unread() > 0 && self.content.is_some()).then(|| self.seen.since + self.patience(reading));
+        self.resting_until.or(held)
+    }
+
+    const fn patience(&self, reading: &Reading) -> Duration {
+        if self.seen.whole_lines { reading.group_patience } else { reading.line_patience }
+    }
+
+    /// Reads the next records.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(super) fn step(&mut self, reading: &Reading, now: Moment) -> io::Result<Step> {
+        if self.tracker.has_failed() {
+            self.rewind(reading, now.monotonic);
+        }
+        if self.resting_until.is_some_and(|until| now.monotonic < until) {
+            return Ok(Step::Idle);
+        }
+        self.resting_until = None;
+        if self.is_saturated() {
+            return Ok(Step::Blocked);
+        }
+        let limit = reading.limit();
+        let Some(content) = &mut self.content else { return Ok(Step::Idle) };
+        let mut buffer = reading.pool.take(0);
+        buffer.reserve(expected(content, self.at.offset, limit));
+        let read = content.read_at(&mut buffer, limit, self.at.offset)?;
+        // The file is checked after the read: if it is still the same now, what was read came from it.
+        if !content.still_has(&self.seen.tail, self.seen.end)? {
+            return Ok(Step::Replaced);
+        }
+        let ended = read < limit;
+        if self.at.line == 0 && buffer.first() == Some(&0) {
+            return Ok(self.skip_hole(&buffer));
+        }
+        let until = self.until(&buffer, ended, reading, now.monotonic);
+        Ok(self.deliver(buffer, until, reading, now))
+    }
+
+    /// How the bytes just read end, and a note of how far they go.
+    fn until(&mut self, buffer: &[u8], ended: bool, reading: &Reading, now: Instant) -> Until {
+        let end = self.at.offset + buffer.len() as u64;
+        if end != self.seen.end {
+            self.seen = Seen { end, tail: self.at.tail.then(buffer), since: now, whole_lines: false };
+        }
+        let nothing_follows = self.role == Role::Fixed && ended;
+        let patience_ended = now.saturating_duration_since(self.seen.since) >= self.patience(reading);
+        if ended && !buffer.is_empty() && (nothing_follows || patience_ended) {
+            Until::End
+        } else {
+            Until::Newline
+        }
+    }
+
+    fn deliver(&mut self, buffer: Vec<u8>, until: Until, reading: &Reading, now: Moment) -> Step {
+        let mut ranges = Vec::with_capacity(buffer.len() / 128);
+        let split = self.split(&buffer, until, reading, &mut ranges);
+        let (consumed, held) = buffer.split_at(split.consumed);
+        self.seen.whole_lines = held.ends_with(b"\n");
+        if consumed.is_empty() {
+            return Step::Idle;
+        }
+        let before = self.at;
+        let lines = ranges.len() as u64;
+        self.at = Mark {
+            offset: before.offset + consumed.len() as u64,
+            line: before.line + lines,
+            skipping: split.skipping,
+            tail: before.tail.then(consumed),
+        };
+        let tally = Tally { bytes: consumed.len() as u64, lines, cut: split.cut };
+        let ack = self.tracker.begin(self.at.offset);
+        self.sent.push_back(self.at);
+        if lines == 0 {
+            drop(ack);
+            return Step::Moved(tally);
+        }
+        let records = Records { ranges, length: split.consumed, before };
+        Step::Batch(self.builder(buffer, &records, reading, now.wall).build(self.at.offset, ack), tally)
+    }
+
+    fn split(&self, buffer: &[u8], until: Until, reading: &Reading, ranges: &mut Vec<Range<usize>>) -> Split {
+        let splitter = &reading.splitter;
+        let split = splitter.split(buffer, self.at.skipping, until, |range| ranges.push(range));
+        let is_full = buffer.len() >= reading.limit();
+        if split.consumed > 0 || !is_full {
+            return split;
+        }
+        splitter.split(buffer, self.at.skipping, Until::Full, |range| ranges.push(range))
+    }
+
+    fn builder(
+        &self,
+        mut buffer: Vec<u8>,
+        records: &Records,
+        reading: &Reading,
+        wall: Timestamp,
+    ) -> LogBatchBuilder {
+        let ranges = &records.ranges;
+        let origin = (records.before.offset, records.before.line + 1);
+        // What is behind the last record is read again.
+        buffer.truncate(records.length);
+        let text = if reading.latin1 { utf8_of_latin1(&buffer, ranges, &reading.pool) } else { (buffer, Vec::new()) };
+        let (buffer, moved) = text;
+        let mut builder = LogBatchBuilder::new(Arc::clone(&self.source), buffer, origin, wall).pooled(&reading.pool);
+        builder.reserve(ranges.len());
+        let occupied = if reading.latin1 { &moved } else { ranges };
+        for (occupied, range) in occupied.iter().zip(ranges) {
+            builder.record(occupied.clone(), range.start);
+        }
+        builder
+    }
+
+    /// Passes the zero bytes that a writer without append mode leaves before its next line when its file is truncated.
+    fn skip_hole(&mut self, buffer: &[u8]) -> Step {
+        let zeros = buffer.iter().position(|&byte| byte != 0);
+        let mut tally = Tally::default();
+        let end = match (zeros, &self.content) {
+            (None, Some(content)) => content.next_data(self.at.offset + buffer.len() as u64),
+            (zeros, _) => self.at.offset + zeros.unwrap_or(buffer.len()) as u64,
+        };
+        tally.bytes = end - self.at.offset;
+        let before = Tail::default().then(&[0; TAIL]);
+        let zeros_before = usize::try_from(tally.bytes.min(TAIL as u64)).unwrap_or(0);
+        let tail = self.at.tail.then(before.as_bytes().get(..zeros_before).unwrap_or_default());
+        self.at = Mark { offset: end, tail, ..self.at };
+        self.seen = Seen { end, tail, ..self.seen };
+        self.sent.push_back(self.at);
+        drop(self.tracker.begin(end));
+        Step::Moved(tally)
+    }
+
+    /// Too much is on its way.
+    pub(super) fn is_saturated(&self) -> bool {
+        self.tracker.in_flight() >= BATCHES_IN_FLIGHT
+            || self.at.offset.saturating_sub(self.tracker.settled()) > IN_FLIGHT
+                && self.tracker.in_flight() > 0
+    }
+
+    /// Goes back to what is stored, because something derived from a batch was not.
+    fn rewind(&mut self, reading: &Reading, now: Instant) {
+        self.settle();
+        self.at = self.settled;
+        self.seen = Seen { end: self.at.offset, tail: self.at.tail, since: now, whole_lines: false };
+        self.sent.clear();
+        self.tracker = PositionTracker::new(self.at.offset, Arc::clone(&reading.settled));
+        self.resting_until = Some(now + REST_AFTER_FAILURE);
+        if self.content.as_ref().is_some_and(Content::is_archive) {
+            // An archive cannot be read backwards: it is opened again.
+            self.content = None;
+            self.role = Role::Lost { until: None };
+        }
+    }
+
+    /// Takes over what the tracker knows.
+    fn settle(&mut self) {
+        let settled = self.tracker.settled();
+        while let Some(mark) = self.sent.front().filter(|mark| mark.offset <= settled) {
+            self.settled = *mark;
+            self.sent.pop_front();
+        }
+    }
+
+    /// The position to store, if it differs from the stored one.
+    pub(super) fn unstored(&mut self, touched: u64) -> Option<Position> {
+        self.settle();
+        let is_done = self.role == Role::Done && !self.is_waiting();
+        let position = self.position(self.settled, is_done, touched);
+        let stored = self.stored.as_ref();
+        let is_new = stored.is_none_or(|stored| Position { touched, modified: position.modified, ..stored.clone() } != position);
+        is_new.then_some(position)
+    }
+
+    /// How many bytes lie between what is stored and what could be.
+    pub(super) fn unstored_bytes(&self) -> u64 {
+        self.tracker.settled().saturating_sub(self.stored.as_ref().map_or(0, |stored| stored.offset))
+    }
+
+    /// Notes that `position` is stored.
+    pub(super) fn set_stored(&mut self, position: Position) {
+        self.stored = Some(position);
+    }
+
+    /// True if the stream was never stored: nothing of it may be sent yet.
+    pub(super) const fn is_unknown(&self) -> bool {
+        self.stored.is_none()
+    }
+
+    /// The position behind everything sent, to look for the rest of the content.
+    pub(super) fn reading_position(&self) -> Position {
+        self.position(self.at, false, 0)
+    }
+
+    fn position(&self, mark: Mark, finished: bool, touched: u64) -> Position {
+        // Of a stream that was stored by an earlier run, only the print of the bytes is known.
+        let stored = self.stored.as_ref().filter(|stored| stored.offset == mark.offset);
+        let tail = stored.map_or_else(|| mark.tail.print(), |stored| stored.tail);
+        Position {
+            format: Position::FORMAT,
+            stream: self.source.stream.to_string(),
+            name: self.source.name.to_string(),
+            place: self.place.display().to_string(),
+            device: self.file.device,
+            inode: self.file.inode,
+            modified: self.modified,
+            head: self.head,
+            offset: mark.offset,
+            tail,
+            line: mark.line,
+            skipping: mark.skipping,
+            finished,
+            touched,
+        }
+    }
+
+    /// Takes a longer first part of the file into the fingerprint, while the file is short.
+    pub(super) fn learn_head(&mut self) {
+        if self.head.len() < HEAD
+            && let Some(content @ Content::Plain(_)) = &mut self.content
+            && let Ok(head) = content.head()
+            && self.head.starts(&head)
+        {
+            self.head = Print::of(&head);
+        }
+    }
+
+    /// The print of the first bytes.
+    pub(super) const fn head(&self) -> &Print {
+        &self.head
+    }
+
+    /// Reads on in `content`, which was found to continue the stream.
+    ///
+    /// # Errors
+    /// When the bytes before the position cannot be read.
+    pub(super) fn resume_with(&mut self, content: Content, now: Instant) -> io::Result<()> {
+        self.content = Some(content);
+        self.opened = true;
+        self.drained = false;
+        self.load_tail()?;
+        self.seen = Seen { end: self.at.offset, tail: self.at.tail, since: now, whole_lines: false };
+        Ok(())
+    }
+
+    /// Loads the bytes before the position, which the stored form has only a print of.
+    fn load_tail(&mut self) -> io::Result<()> {
+        let length = usize::try_from(self.at.offset).map_or(TAIL, |offset| offset.min(TAIL));
+        let Some(content) = &mut self.content else { return Ok(()) };
+        if self.at.tail.len() >= length {
+            return Ok(());
+        }
+        let mut bytes = Vec::with_capacity(TAIL);
+        content.read_at(&mut bytes, length, self.at.offset - length as u64)?;
+        self.at.tail = Tail::default().then(&bytes);
+        if self.settled.offset == self.at.offset {
+            self.settled.tail = self.at.tail;
+        }
+        Ok(())
+    }
+}
+
+/// How many bytes to make room for.
+fn expected(content: &Content, offset: u64, limit: usize) -> usize {
+    let size = content.facts().map_or(u64::MAX, |facts| facts.size);
+    let rest = if content.is_archive() { limit as u64 } else { size.saturating_sub(offset) };
+    usize::try_from(rest).unwrap_or(limit).saturating_add(1).min(limit)
+}
+
+/// The records found in a buffer.
+struct Records {
+    ranges: Vec<Range<usize>>,
+    /// How much of the buffer they and their line ends take.
+    length: usize,
+    /// Where the buffer starts.
+    before: Mark,
+}
+
+/// The records as UTF-8, each with a line feed behind it, and where they are. ISO 8859-1 is the first 256 characters
+/// of Unicode.
+fn utf8_of_latin1(buffer: &[u8], ranges: &[Range<usize>], pool: &BufferPool) -> (Vec<u8>, Vec<Range<usize>>) {
+    let mut text = pool.take(buffer.len() + buffer.len() / 8);
+    let mut moved = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        let start = text.len();
+        for &byte in buffer.get(range.clone()).unwrap_or_default() {
+            text.extend_from_slice(char::from(byte).encode_utf8(&mut [0; 2]).as_bytes());
+        }
+        moved.push(start..text.len());
+        text.push(b'\n');
+    }
+    (text, moved)
+}

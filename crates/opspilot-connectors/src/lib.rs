@@ -1,0 +1,3 @@
+//! OpsPilot connectors.
+
+pub mod file_tail;
