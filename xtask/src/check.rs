@@ -29,6 +29,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             ))
         },
     )?;
+    say("\nWhat follows is `cargo xtask test`.");
     test::run(workspace)?;
     step("documentation", "mend each warning of rustdoc", || {
         let line = format!("doc --workspace --all-features --no-deps --profile {PROFILE}");

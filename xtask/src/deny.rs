@@ -49,14 +49,15 @@ impl Rules {
             let found = file.pointer(path).map(strings).unwrap_or_default();
             found.into_iter().collect::<BTreeSet<_>>()
         };
-        let banned = file.pointer("/bans/deny").and_then(Value::as_array);
+        // A ban with `wrappers` is a home; `cargo xtask layers` looks after those.
+        let bans = file.pointer("/bans/deny").and_then(Value::as_array);
+        let banned = bans
+            .into_iter()
+            .flatten()
+            .filter(|ban| ban.get("wrappers").is_none());
         Ok(Self {
             licences: set("/licenses/allow"),
-            banned: banned
-                .into_iter()
-                .flatten()
-                .map(|ban| text(ban, "crate"))
-                .collect(),
+            banned: banned.map(|ban| text(ban, "crate")).collect(),
             registries: set("/sources/allow-registry"),
         })
     }
@@ -147,7 +148,7 @@ mod tests {
 
     fn rules() -> Rules {
         let file = "licenses.allow = ['MIT', 'Apache-2.0', 'Unicode-3.0', 'GPL-1.0 WITH x']\n\
-                    bans.deny = [{ crate = 'openssl', reason = 'r' }]\n\
+                    bans.deny = [{ crate = 'openssl', reason = 'r' }, { crate = 'sqlx', wrappers = ['a'] }]\n\
                     sources.allow-registry = ['https://good']";
         Rules::parse(file).expect("valid TOML")
     }
@@ -185,6 +186,7 @@ mod tests {
             package("serde", "MIT", "registry+https://good"),
             json!({"name": "ours", "version": "1", "license": "MIT", "source": null}),
             package("openssl", "MIT", "registry+https://good"),
+            package("sqlx", "MIT", "registry+https://good"),
             package("copyleft", "GPL-3.0", "registry+https://good"),
             package("fork", "MIT", "git+https://elsewhere"),
         ];

@@ -35,6 +35,7 @@ cargo xtask COMMAND
   layers           imports between crates, homes of heavy dependencies, layers inside the core
   tidy             long files, unfinished work, switched-off tests, paths of one machine
   unused           dependencies that no source names
+  deny             licences, banned crates and sources, as deny.toml says
   docs [--check]   write docs/reference from the server, or fail if it is stale
   bench [criterion | peers --harness DIR [-- ARGUMENTS]]
                    microbenchmarks, or a comparison by a harness outside this repository
@@ -67,6 +68,7 @@ fn run(arguments: &[String]) -> Result<()> {
         ("layers", []) => layers::run(&Workspace::load()?)?,
         ("tidy", []) => tidy::run(&Workspace::load()?)?,
         ("unused", []) => unused::run(&Workspace::load()?)?,
+        ("deny", []) => deny::run(&Workspace::load()?)?,
         ("docs", rest) => docs::run(&Workspace::load()?, docs::Mode::parse(rest)?)?,
         ("bench", rest) => bench::run(&Workspace::load()?, rest)?,
         ("dist", rest) => dist::run(&Workspace::load()?, dist::Symbols::parse(rest)?)?,

@@ -28,11 +28,12 @@ pub(crate) fn cargo(folder: &Path, line: &str) -> Command {
     command
 }
 
-/// Runs a command whose output the reader sees.
+/// Shows a command, and runs it with its output shown too.
 ///
 /// # Errors
 /// If it cannot be started or does not succeed.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
+    console::say(&format!("$ {}", shown(command)));
     let status = command
         .status()
         .with_context(|| format!("cannot start `{}`", shown(command)))?;
@@ -63,12 +64,12 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
         .with_context(|| format!("`{}` did not write UTF-8", shown(command)))
 }
 
-/// Runs a command whose standard output the reader sees, and returns the lines of it that `keep`
-/// picks.
+/// Like [`run`], and returns the lines of standard output that `keep` picks.
 ///
 /// # Errors
 /// If it cannot be started or does not succeed.
 pub(crate) fn run_and_keep(command: &mut Command, keep: fn(&str) -> bool) -> Result<Vec<String>> {
+    console::say(&format!("$ {}", shown(command)));
     let mut child = command
         .stdout(Stdio::piped())
         .spawn()

@@ -15,16 +15,19 @@ use crate::workspace::{Package, Workspace};
 /// If a step fails.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let root = workspace.root.as_path();
-    let chosen = match changed(&workspace.members, &changed_files(workspace)?) {
+    let (chosen, all) = match changed(&workspace.members, &changed_files(workspace)?) {
         Changed::Nothing => {
             say("No crate differs from the last commit.");
             return Ok(());
         }
-        Changed::Everything => "--workspace".to_owned(),
-        Changed::Some(names) => names.iter().map(|name| format!("-p {name} ")).collect(),
+        Changed::Everything => ("--workspace".to_owned(), "--all".to_owned()),
+        Changed::Some(names) => {
+            let chosen: String = names.iter().map(|name| format!("-p {name} ")).collect();
+            (chosen.clone(), chosen)
+        }
     };
     step("format", "run `cargo fmt`", || {
-        process::run(&mut cargo(root, "fmt --all --check"))
+        process::run(&mut cargo(root, &format!("fmt {all} --check")))
     })?;
     step("lints", "mend each warning above", || {
         process::run(&mut cargo(

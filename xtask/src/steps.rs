@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, anyhow, bail};
 
 use crate::console;
 
@@ -22,7 +22,7 @@ pub(crate) fn step<T>(name: &str, advice: &str, work: impl FnOnce() -> Result<T>
         }
         Err(error) => {
             console::say(&format!("==> {name}: FAILED after {seconds:.1} s"));
-            Err(error).context(format!("{name} failed; what to do: {advice}"))
+            Err(anyhow!("{name} failed: {error:#}\nwhat to do: {advice}"))
         }
     }
 }
