@@ -145,7 +145,6 @@ pub fn load_text(
 
 fn parse(text: &str, path: &Path) -> Result<Node, Fault> {
     let name = path.display().to_string();
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let node = yaml::parse(text, &yaml::Source::File(name.into()))?;
     match &node.value {
         Value::Map(_) => Ok(node),

@@ -5,6 +5,8 @@ mod id;
 mod record;
 mod service;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use id::IncidentId;
 pub use record::{Flapping, Incident, IncidentFilter, Severity, TimelineEntry};

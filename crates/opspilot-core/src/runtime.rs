@@ -1,6 +1,8 @@
 //! The runtime: starts modules in order, supervises them, reloads and stops them.
 
 mod supervisor;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -196,7 +198,16 @@ impl Runtime {
                 fresh.push(id);
             }
         }
-        self.start_modules(&fresh).await?;
+        let mut failure = None;
+        for id in fresh {
+            if let Err(error) = self.start_modules(&[id]).await {
+                warn!(module = id, error = %crate::error::chain(&error), "module is off until the next reload");
+                failure = failure.or(Some(error));
+            }
+        }
+        if let Some(error) = failure {
+            return Err(error);
+        }
         info!(?report, "configuration reloaded");
         Ok(report)
     }

@@ -81,6 +81,7 @@ mod tests {
 
     #[test]
     fn very_long_names_are_not_compared() {
-        assert_eq!(nearest(&"a".repeat(100_000), ["a"]), None);
+        let long = "a".repeat(300);
+        assert_eq!(nearest(&format!("{long}b"), [long.as_str()]), None);
     }
 }

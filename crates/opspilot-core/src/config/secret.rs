@@ -100,3 +100,28 @@ impl JsonSchema for Secret {
         json_schema!({ "type": "string", "format": "password", "writeOnly": true })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_text_is_a_secret_and_nothing_else_is_repeated() {
+        let secret: Secret = serde_json::from_value(json!("s3cret")).unwrap();
+        assert_eq!(secret.expose(), "s3cret");
+        assert_eq!(format!("{secret:?}"), "[redacted]");
+        for value in [
+            json!(8_675_309),
+            json!(-8_675_309),
+            json!(8_675_309.5),
+            json!(true),
+        ] {
+            let error = serde_json::from_value::<Secret>(value)
+                .unwrap_err()
+                .to_string();
+            assert_eq!(error, SECRET_MUST_BE_TEXT);
+        }
+    }
+}

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::options::{AliasLimits, DuplicateKeyPolicy, MergeKeyPolicy};
-use serde_saphyr::{Location, Options, Spanned};
+use serde_saphyr::{Error, Location, MessageFormatter, Options, Spanned, UserMessageFormatter};
 
 use super::fault::{Fault, KeyPath, Origin};
 use super::tree::{Entry, Node, Value};
@@ -20,6 +20,8 @@ const MAX_DEPTH: usize = 48;
 const MAX_VALUES: usize = 500_000;
 /// What anchors may add to what is written.
 const MAX_REPLAYED: usize = 50_000;
+/// What anchors may add in bytes of text.
+const MAX_REPLAYED_BYTES: usize = 1 << 20;
 
 /// Where a YAML text stands.
 #[derive(Debug, Clone)]
@@ -61,8 +63,7 @@ fn options(length: usize) -> Options {
         flow_nesting_limit: MAX_DEPTH,
         max_nodes: MAX_VALUES,
         max_events: 2 * MAX_VALUES,
-        max_documents: 1,
-        max_total_scalar_bytes: length.saturating_mul(2).saturating_add(1024),
+        max_total_scalar_bytes: length.saturating_mul(4).saturating_add(MAX_REPLAYED_BYTES),
     };
     let mut aliases = AliasLimits::default();
     aliases.max_total_replayed_events = MAX_REPLAYED;
@@ -78,23 +79,40 @@ fn options(length: usize) -> Options {
     options
 }
 
-fn fault(error: &serde_saphyr::Error, source: &Source) -> Fault {
-    let formatter = serde_saphyr::UserMessageFormatter;
-    let message = serde_saphyr::MessageFormatter::format_message(&formatter, error).into_owned();
+fn fault(error: &Error, source: &Source) -> Fault {
     let (line, column) = error
         .location()
         .map_or((0, 0), |location| (location.line(), location.column()));
-    let fault = Fault::new(
-        source.origin(line, column),
-        KeyPath::default(),
-        format!("not valid YAML: {message}"),
-    );
-    match message {
-        text if text.contains("too large or too complex") => {
-            fault.help("write the values out instead of nesting them or repeating anchors")
-        }
-        text if text.contains("tag") => fault.help("remove the tag (`!name`)"),
-        _ => fault.help("check indentation, quotes and colons just before this place"),
+    let (message, help) = explain(error);
+    Fault::new(source.origin(line, column), KeyPath::default(), message).help(help)
+}
+
+/// What is wrong in words, and the way out.
+fn explain(error: &Error) -> (String, &'static str) {
+    let text = UserMessageFormatter.format_message(error);
+    match error {
+        Error::Budget { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => (
+            "the file is too large or too deeply nested, anchors included".to_owned(),
+            "write the values out instead of nesting them or repeating anchors",
+        ),
+        Error::MultipleDocuments { .. } => (
+            "a second document begins here".to_owned(),
+            "keep one document: remove the line `---`",
+        ),
+        _ if text.contains("unsupported tag") => (
+            format!("not valid YAML: {text}"),
+            "remove the tag, the word after `!`",
+        ),
+        _ if text.contains("tabs") => (
+            "not valid YAML: a tab stands where indentation is expected".to_owned(),
+            "indent with spaces",
+        ),
+        _ => (
+            format!("not valid YAML: {text}"),
+            "check indentation, quotes and colons just before this place",
+        ),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::event::IncidentCreated;
 use crate::storage::{CollectionSpec, IndexEntry, IndexSpec, Record};
 
 /// How many timeline entries an incident keeps; the oldest after the first make room.
-const TIMELINE_LIMIT: usize = 1_000;
+const TIMELINE_LIMIT: usize = 500;
 
 /// How bad an incident is.
 #[derive(

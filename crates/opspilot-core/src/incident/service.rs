@@ -120,19 +120,19 @@ impl Incidents {
         Ok(next.first().and_then(Incident::resolves_at))
     }
 
-    /// Up to `limit` incidents created before `until`, oldest first.
+    /// Up to `limit` incidents that `filter` selects, created before `until`, oldest first.
     ///
     /// # Errors
     /// When the storage cannot be read.
     pub async fn oldest(
         &self,
+        filter: &IncidentFilter,
         until: Option<Timestamp>,
         limit: usize,
     ) -> Result<Vec<Incident>, IncidentError> {
-        let prefixes = IncidentFilter::default().prefixes();
         let query = Query {
             until: until.map(Timestamp::as_millis),
-            ..Query::by_index("recent", prefixes, limit)
+            ..Query::by_index("recent", filter.prefixes(), limit)
         };
         Ok(self.collection.query(&query).await?.0)
     }

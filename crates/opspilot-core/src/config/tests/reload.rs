@@ -22,6 +22,11 @@ modules:
             &[],
         ),
         (
+            "system: {name: a}\nmodules: {detector.regex: {rules: [{id: a, pattern: b}]}}",
+            &["detector.regex"],
+            &[],
+        ),
+        (
             "system: {name: a}\nmodules: {detector.regex: {enabled: false, share: 0.25, rules: [{id: a, pattern: b}]}}",
             &["detector.regex"],
             &[],

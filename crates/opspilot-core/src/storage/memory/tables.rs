@@ -69,6 +69,22 @@ impl Tables {
     /// # Errors
     /// [`StorageError::NoSuchCollection`], [`StorageError::Shape`] or [`StorageError::Conflict`].
     pub fn check(&self, batch: &WriteBatch) -> Result<(), StorageError> {
+        self.check_shape(batch)?;
+        for write in batch.writes() {
+            let Some((key, expect)) = write.expectation() else {
+                continue;
+            };
+            let table = self.table(write.collection())?;
+            expect.check(write.collection(), key, || table.version(key))?;
+        }
+        Ok(())
+    }
+
+    /// Whether `batch` fits the collections, whatever it expects.
+    ///
+    /// # Errors
+    /// [`StorageError::NoSuchCollection`] or [`StorageError::Shape`].
+    pub fn check_shape(&self, batch: &WriteBatch) -> Result<(), StorageError> {
         for write in batch.writes() {
             let table = self.table(write.collection())?;
             if let Write::Put {
@@ -79,9 +95,6 @@ impl Tables {
             } = write
             {
                 table.check_entries(collection, key, index)?;
-            }
-            if let Some((key, expect)) = write.expectation() {
-                expect.check(write.collection(), key, || table.version(key))?;
             }
         }
         Ok(())
@@ -108,14 +121,14 @@ impl Tables {
         self.undefined(collection).restore(document);
     }
 
-    /// Removes a document before its collection is defined.
-    pub fn restore_delete(&mut self, collection: &str, key: &str) {
-        self.undefined(collection).delete(key);
-    }
-
-    /// Removes a range of documents before its collection is defined.
-    pub fn restore_delete_range(&mut self, collection: &str, from: &str, to: Option<&str>) {
-        self.undefined(collection).delete_range(from, to);
+    /// Repeats a write whose collection may not be defined yet, whatever it expects and without its index entries.
+    pub fn replay(&mut self, write: Write) {
+        let table = self.undefined(write.collection());
+        match write {
+            Write::Put { key, json, .. } => table.put(key, json, Vec::new()),
+            Write::Delete { key, .. } => table.delete(&key),
+            Write::DeleteRange { from, to, .. } => table.delete_range(&from, to.as_deref()),
+        }
     }
 
     /// Every document with its collection, in order of collection and key.

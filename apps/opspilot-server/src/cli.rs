@@ -1,0 +1,89 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  all went well
+  1  something did not work: a port in use, a disk full
+  2  an argument or the configuration is wrong, or a test of a rule fails
+  3  a second signal cut the stop short";
+
+/// Turns raw signals into incidents, and proposes safe actions
+#[derive(Debug, Parser)]
+#[command(name = "opspilot-server", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    /// The configuration file [default: config/default.yaml]
+    #[arg(short, long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Print data as JSON, for programs
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server in the foreground (the default)
+    Run,
+    /// Check the configuration and the tests of its rules, and name every fault
+    Check,
+    /// Run the rules over log files and show what would have happened
+    Replay(ReplayArguments),
+    /// Write a first configuration
+    Init(InitArguments),
+    /// List the modules of this program
+    Modules,
+    /// Print a JSON description for programs and editors
+    Schema(SchemaArguments),
+    /// Print the version
+    Version,
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArguments {
+    /// Log files, in the order in which they were written; `-` reads standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArguments {
+    /// The folder to write to
+    #[arg(default_value = ".", value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+
+    /// Replace files that exist
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArguments {
+    /// What to describe
+    pub(crate) subject: Subject,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Subject {
+    /// The configuration file, as a JSON Schema
+    Config,
+    /// Every event type, as one JSON Schema
+    Events,
+    /// The environment variables
+    Variables,
+    /// The metrics
+    Metrics,
+    /// The routes of the HTTP API
+    Routes,
+}

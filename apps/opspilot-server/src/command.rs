@@ -1,0 +1,10 @@
+//! The commands, one file each.
+
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod init;
+pub(crate) mod modules;
+pub(crate) mod replay;
+pub(crate) mod run;
+pub(crate) mod schema;
+pub(crate) mod version;

@@ -1,0 +1,124 @@
+//! `run`: the server.
+
+use anyhow::Context as _;
+use opspilot_core::clock::SystemClock;
+use opspilot_core::config::Config;
+use opspilot_core::error::chain;
+use opspilot_core::metrics::Metrics;
+use opspilot_core::module::{ReloadError, ReloadReport};
+use opspilot_core::runtime::{Parts, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{error, info, warn};
+
+use crate::exit::Failure;
+use crate::setup::Setup;
+use crate::{output, telemetry};
+
+pub(crate) fn run(setup: &Setup) -> Result<(), Failure> {
+    let loaded = setup.load()?;
+    telemetry::start(&loaded.config.logging)?;
+    for warning in &loaded.warnings {
+        warn!("{warning}");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the asynchronous runtime")?;
+    runtime.block_on(serve(setup, loaded.config))
+}
+
+async fn serve(setup: &Setup, config: Config) -> Result<(), Failure> {
+    let mut signals = Signals::listen()?;
+    let storage = opspilot_storage::open(&config.storage).await.map_err(anyhow::Error::from)?;
+    let parts = Parts {
+        registry: setup.registry.clone(),
+        storage,
+        clock: SystemClock::shared(),
+        metrics: Metrics::default(),
+    };
+    let engine = config.storage.engine;
+    let mut server = Runtime::start(parts, config).await?;
+    greet(&server, &format!("{engine:?}").to_lowercase());
+    drive(setup, &mut server, &mut signals).await;
+    info!("stopping; a second signal ends at once");
+    tokio::select! {
+        () = server.stop() => info!("stopped"),
+        () = signals.end() => {
+            warn!("second signal, ending at once");
+            std::process::exit(3);
+        }
+    }
+    Ok(())
+}
+
+/// Waits for the signal to end; reloads meanwhile when asked to.
+async fn drive(setup: &Setup, server: &mut Runtime, signals: &mut Signals) {
+    let mut requests = server.take_reload_requests();
+    loop {
+        tokio::select! {
+            () = signals.end() => return,
+            Some(()) = signals.hangup.recv() => {
+                if let Err(failure) = reload(setup, server).await {
+                    error!("configuration not reloaded: {failure}");
+                }
+            }
+            Some(answer) = next(&mut requests) => {
+                // Whoever asked may have gone.
+                answer.send(reload(setup, server).await).ok();
+            }
+        }
+    }
+}
+
+async fn next<T>(requests: &mut Option<tokio::sync::mpsc::Receiver<T>>) -> Option<T> {
+    match requests {
+        Some(requests) => requests.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn reload(setup: &Setup, server: &mut Runtime) -> Result<ReloadReport, ReloadError> {
+    let loaded = setup.load().map_err(|errors| ReloadError(errors.to_string()))?;
+    for warning in &loaded.warnings {
+        warn!("{warning}");
+    }
+    server.reload(loaded.config).await.map_err(|error| ReloadError(chain(&error)))
+}
+
+/// Tells the person at the terminal where to look.
+fn greet(server: &Runtime, engine: &str) {
+    let modules = server.system().modules();
+    let running = modules.len().saturating_sub(1);
+    output::line(format!("OpsPilot {} is ready: {running} modules, storage {engine}", env!("CARGO_PKG_VERSION")));
+    let detail = |key: &str| modules.iter().find_map(|module| module.health.details.get(key)?.as_str());
+    if let Some(url) = detail("url") {
+        output::line(format!("  API        {url}"));
+        output::line(format!("  incidents  {url}/incidents"));
+        output::line(format!("  health     {url}/health"));
+    }
+    output::line("Stop with Ctrl-C.");
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn end(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
