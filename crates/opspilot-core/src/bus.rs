@@ -34,7 +34,7 @@ pub use tx::Tx;
 use self::consumer::Consumers;
 use self::dead_letter::Letters;
 use self::hub::Hub;
-use self::lanes::Lanes;
+use self::lanes::{Lane, Lanes};
 use self::ledger::{ErasedWork, Ledger, Submission};
 use self::stage::Stages;
 use crate::clock::Clock;
@@ -43,7 +43,7 @@ use crate::journal::Journal;
 use crate::metrics::{Counter, MetricSpec, Metrics};
 use crate::module::{HealthReporter, Manifest};
 use crate::signal::LogBatch;
-use crate::storage::{Cursor, SharedStorage, StorageError, Store};
+use crate::storage::{Collection, Cursor, SharedStorage, StorageError, Store};
 
 /// How many publications wait for the ledger. When it is full, publishers wait.
 const QUEUE: usize = 1_024;
@@ -85,6 +85,7 @@ struct Inner {
     consumers: Consumers,
     dead_letters: Letters,
     journal: Journal,
+    lanes: Collection<Lane>,
     health: HealthReporter,
     metrics: BusMetrics,
     registry: Metrics,
@@ -152,7 +153,9 @@ impl Bus {
             repeated: registry.counter(&REPEATED, &[]),
             shed: registry.counter(&SHED, &[]),
         };
+        let lanes: Collection<Lane> = system.collection().await?;
         let inner = Arc::new(Inner {
+            lanes: lanes.clone(),
             journal: Journal::open(Arc::clone(&storage)).await?,
             consumers: Consumers::new(system.collection().await?),
             dead_letters: Letters(system.collection().await?),
@@ -171,7 +174,7 @@ impl Bus {
         let ledger = Ledger {
             bus: Arc::clone(&inner),
             queue: submissions,
-            lanes: Lanes::new(system.collection().await?),
+            lanes: Lanes::new(lanes),
             closing: inner.closing.clone(),
             abandon: inner.abandon.clone(),
             untrimmed: 0,
@@ -401,6 +404,15 @@ impl ModuleBus {
             done: None,
         };
         self.bus.submit(submission).await
+    }
+
+    /// Up to which position of `stream` this module has published. What lies before it was looked at in an earlier
+    /// life: a module that adds up what it finds must not add that again.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub async fn published_until(&self, stream: &str) -> Result<u64, StorageError> {
+        Lanes::stored(&self.bus.0.lanes, &self.name, stream).await
     }
 
     /// Hands a batch to every subscriber of logs; waits while one of their queues is full.

@@ -77,6 +77,16 @@ impl Lanes {
         Ok((before - drafts.len()) as u64)
     }
 
+    /// Where `publisher` stands in `stream`, as stored.
+    pub(super) async fn stored(
+        collection: &Collection<Lane>,
+        publisher: &str,
+        stream: &str,
+    ) -> Result<u64, StorageError> {
+        let lane = collection.get(&key(stream, publisher)).await?;
+        Ok(lane.map_or(0, |(lane, _)| lane.end))
+    }
+
     /// Forgets every lane of `stream`, which will not be read again.
     pub(super) fn forget(&mut self, stream: &str, tx: &mut Tx) {
         let lanes = format!("{stream}|")..format!("{stream}}}");

@@ -128,6 +128,40 @@ impl LogBatch {
         self.0.end
     }
 
+    /// The records before `position` and those from there on, as two batches that share the acknowledgement. Copies the
+    /// bytes: for the rare stream that is read again.
+    #[must_use]
+    pub fn split_at(&self, position: u64) -> (Self, Self) {
+        let inner = &*self.0;
+        let is_before = |span: &Span| inner.base + u64::from(span.offset) < position;
+        let count = inner.records.partition_point(is_before);
+        let (before, from) = inner.records.split_at(count);
+        let part = |records: &[Span], first_line: u64, end: u64| {
+            let start = records.first().map_or(0, |span| span.start);
+            let stop = records.last().map_or(0, |span| span.end) as usize;
+            let bytes = inner.buffer.get(start as usize..stop).unwrap_or_default();
+            let moved = |span: &Span| Span {
+                start: span.start - start,
+                end: span.end - start,
+                offset: span.offset,
+            };
+            Self(Arc::new(Inner {
+                source: Arc::clone(&inner.source),
+                buffer: bytes.to_vec(),
+                records: records.iter().map(moved).collect(),
+                base: inner.base,
+                end,
+                first_line,
+                received_at: inner.received_at,
+                ack: inner.ack.clone(),
+                home: Home::default(),
+            }))
+        };
+        let first = part(before, inner.first_line, position.min(inner.end));
+        let second = part(from, inner.first_line + count as u64, inner.end);
+        (first, second)
+    }
+
     /// When the connector received the records.
     #[must_use]
     pub fn received_at(&self) -> Timestamp {
@@ -292,6 +326,25 @@ mod tests {
             (second.bytes, second.position, second.number),
             (&b"two"[..], 104, 2)
         );
+    }
+
+    #[test]
+    fn a_batch_is_split_at_a_position() {
+        let batch = batch("one\ntwo\nthree\n");
+        let (before, from) = batch.split_at(104);
+        let texts = |batch: &LogBatch| {
+            batch
+                .iter()
+                .map(|record| (record.text().into_owned(), record.number))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(texts(&before), [("one".to_owned(), 1)]);
+        assert_eq!(
+            texts(&from),
+            [("two".to_owned(), 2), ("three".to_owned(), 3)]
+        );
+        assert_eq!((before.end(), from.end()), (104, 114));
+        assert!(batch.split_at(0).0.is_empty() && batch.split_at(999).1.is_empty());
     }
 
     #[test]
