@@ -14,7 +14,10 @@ use tokio::runtime::Runtime;
 
 const INCIDENTS: &str = "bench::incidents";
 const DEFINITION: Definition = Definition {
-    indexes: &[IndexSpec { name: "recent", prefix: 2 }],
+    indexes: &[IndexSpec {
+        name: "recent",
+        prefix: 2,
+    }],
     entries: |json| serde_json::from_str::<serde_json::Value>(json).map(|_| vec![None]),
 };
 const STATES: [&str; 4] = ["open", "acknowledged", "resolved", "closed"];
@@ -30,11 +33,20 @@ struct Bench {
 impl Bench {
     async fn open(engine: &str, durability: Durability) -> Self {
         let directory = tempfile::tempdir().expect("makes a directory");
-        let options =
-            Options { db_path: directory.path().join("bench.db"), data_dir: directory.path().join("data") };
+        let options = Options {
+            db_path: directory.path().join("bench.db"),
+            data_dir: directory.path().join("data"),
+        };
         let storage = open(engine, &options, durability).await.expect("opens");
-        storage.define(INCIDENTS, DEFINITION).await.expect("defines");
-        Self { storage, stored: 0, _directory: directory }
+        storage
+            .define(INCIDENTS, DEFINITION)
+            .await
+            .expect("defines");
+        Self {
+            storage,
+            stored: 0,
+            _directory: directory,
+        }
     }
 
     fn batch(&mut self, rows: u64) -> WriteBatch {
@@ -73,14 +85,20 @@ fn put(batch: &mut WriteBatch, number: u64) {
     let json = format!(
         r#"{{"id":"{key}","state":"{state}","severity":"{severity}","title":"database connection lost","ruleId":"db-timeout","source":"/var/log/app/server.log","time":{number},"evidence":[{{"line":"{line}","offset":{number}}},{{"line":"{line}","offset":{number}}}],"labels":{{"host":"web-{number}","service":"checkout","region":"eu-central-1"}},"count":1,"correlationId":"{mixed:032x}"}}"#
     );
-    let entry = IndexEntry { prefix: vec![state.into(), severity.into()], sort: number.cast_signed() };
+    let entry = IndexEntry {
+        prefix: vec![state.into(), severity.into()],
+        sort: number.cast_signed(),
+    };
     batch.put(INCIDENTS, key, json, vec![Some(entry)]);
 }
 
 fn throughput(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("starts");
     let mut group = criterion.benchmark_group("rows");
-    group.sample_size(10).measurement_time(Duration::from_secs(4)).warm_up_time(Duration::from_secs(1));
+    group
+        .sample_size(10)
+        .measurement_time(Duration::from_secs(4))
+        .warm_up_time(Duration::from_secs(1));
     for engine in ["sqlite", "file", "memory"] {
         for rows in [100, 1000] {
             let mut bench = runtime.block_on(Bench::open(engine, Durability::Durable));
@@ -97,17 +115,24 @@ fn throughput(criterion: &mut Criterion) {
 fn among_many(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("starts");
     let mut group = criterion.benchmark_group("among");
-    group.sample_size(20).measurement_time(Duration::from_secs(5)).warm_up_time(Duration::from_secs(1));
+    group
+        .sample_size(20)
+        .measurement_time(Duration::from_secs(5))
+        .warm_up_time(Duration::from_secs(1));
     let is_large = std::env::var_os("OPSPILOT_BENCH_LARGE").is_some();
-    for stored in [100, 1_000_000].into_iter().take(if is_large { 2 } else { 1 }) {
+    for stored in [100, 1_000_000]
+        .into_iter()
+        .take(if is_large { 2 } else { 1 })
+    {
         let mut bench = runtime.block_on(Bench::open("sqlite", Durability::Durable));
-        let start = Instant::now();
         runtime.block_on(bench.write(stored / 100, 100));
-        eprintln!("{stored} documents stored in {:?}", start.elapsed());
         group.bench_function(BenchmarkId::new("insert", stored), |bencher| {
             bencher.iter_custom(|count| runtime.block_on(bench.write(count, 1)));
         });
-        let prefixes: Vec<_> = STATES.iter().map(|state| vec![(*state).into(), "high".into()]).collect();
+        let prefixes: Vec<_> = STATES
+            .iter()
+            .map(|state| vec![(*state).into(), "high".into()])
+            .collect();
         group.bench_function(BenchmarkId::new("page of 50", stored), |bencher| {
             let query = Query::by_index("recent", prefixes.clone(), 50).descending();
             bencher.iter(|| {

@@ -15,7 +15,7 @@ const MOST_BATCHES: usize = 256;
 /// ... or this many writes.
 const MOST_WRITES: usize = 8192;
 
-type Reply = oneshot::Sender<Result<(), StorageError>>;
+pub(crate) type Reply = oneshot::Sender<Result<(), StorageError>>;
 
 /// What callers ask of the writer.
 #[derive(Debug)]
@@ -166,6 +166,29 @@ impl Receiver {
         }
         group
     }
+}
+
+/// The batches that `check` passes; whoever gave another is answered.
+pub(crate) fn retain(
+    group: Vec<Pending>,
+    mut check: impl FnMut(&WriteBatch) -> Result<(), StorageError>,
+) -> Vec<Pending> {
+    let mut kept = Vec::with_capacity(group.len());
+    for pending in group {
+        match check(&pending.batch) {
+            Ok(()) => kept.push(pending),
+            Err(error) => answer(pending.reply, Err(error)),
+        }
+    }
+    kept
+}
+
+/// Separates batches from those who wait for them.
+pub(crate) fn split(group: Vec<Pending>) -> (Vec<WriteBatch>, Vec<Reply>) {
+    group
+        .into_iter()
+        .map(|pending| (pending.batch, pending.reply))
+        .unzip()
 }
 
 /// Answers a caller, who may have gone.

@@ -76,30 +76,6 @@ impl SqliteStorage {
             tasks,
         })
     }
-
-    fn check(&self, batch: &WriteBatch) -> Result<(), StorageError> {
-        for write in batch.writes() {
-            let shape = self.shapes.get(write.collection())?;
-            let Write::Put {
-                collection,
-                key,
-                json,
-                index,
-                ..
-            } = write
-            else {
-                continue;
-            };
-            shape.definition.check_entries(collection, key, index)?;
-            if json.len() > MOST_BYTES {
-                return Err(StorageError::Shape {
-                    what: format!("`{collection}/{key}`"),
-                    detail: format!("{} bytes where {MOST_BYTES} are possible", json.len()),
-                });
-            }
-        }
-        Ok(())
-    }
 }
 
 #[async_trait]
@@ -139,10 +115,6 @@ impl Storage for SqliteStorage {
     }
 
     async fn apply(&self, batch: WriteBatch) -> Result<(), StorageError> {
-        self.check(&batch)?;
-        if batch.is_empty() {
-            return Ok(());
-        }
         self.queue.apply(batch).await
     }
 
@@ -161,6 +133,31 @@ impl Shapes {
             collection: collection.to_owned(),
         };
         shapes.get(collection).cloned().ok_or_else(missing)
+    }
+
+    /// Whether `batch` fits the collections, whatever it expects.
+    fn check(&self, batch: &WriteBatch) -> Result<(), StorageError> {
+        for write in batch.writes() {
+            let shape = self.get(write.collection())?;
+            let Write::Put {
+                collection,
+                key,
+                json,
+                index,
+                ..
+            } = write
+            else {
+                continue;
+            };
+            shape.definition.check_entries(collection, key, index)?;
+            if json.len() > MOST_BYTES {
+                return Err(StorageError::Shape {
+                    what: format!("`{collection}/{key}`"),
+                    detail: format!("{} bytes where {MOST_BYTES} are possible", json.len()),
+                });
+            }
+        }
+        Ok(())
     }
 
     fn insert(&self, collection: &str, shape: Shape) {

@@ -26,7 +26,7 @@ pub(super) async fn get(
 
 pub(super) async fn count(pool: &SqlitePool, shape: &Shape) -> Result<u64, sqlx::Error> {
     let count = sqlx::query_scalar("SELECT documents FROM collections WHERE id = ?").bind(shape.id);
-    Ok(count.fetch_one(pool).await.map(i64::cast_unsigned)?)
+    count.fetch_one(pool).await.map(i64::cast_unsigned)
 }
 
 /// How to read a page.

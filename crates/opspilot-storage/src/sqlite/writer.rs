@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use opspilot_core::storage::{StorageError, WriteBatch};
+use opspilot_core::storage::{Definition, StorageError, Write};
 use sqlx::{Connection, SqliteConnection};
 
 use super::fault::Faults;
 use super::write::{Writes, look_up};
 use super::{Shapes, define, schema};
 use crate::config::Durability;
-use crate::group::{Pending, Receiver, Versions, Work, answer};
+use crate::group::{Pending, Receiver, Versions, Work, answer, retain};
 use crate::lock::ProcessLock;
 
 /// Owns the writing connection, and the lock until the last write.
@@ -54,51 +54,46 @@ impl Writer {
     }
 
     async fn write(&mut self, group: Vec<Pending>) {
-        let mut waiting = Vec::with_capacity(group.len());
-        match self.try_write(group, &mut waiting).await {
-            Ok(()) => waiting.into_iter().for_each(|reply| answer(reply, Ok(()))),
+        let mut group = retain(group, |batch| self.shapes.check(batch));
+        match self.try_write(&mut group).await {
+            Ok(()) => group
+                .into_iter()
+                .for_each(|pending| answer(pending.reply, Ok(()))),
             Err(error) => {
                 let error = Arc::new(error);
                 tracing::warn!(error = %error, "a group of writes failed");
-                waiting
-                    .into_iter()
-                    .for_each(|reply| answer(reply, Err(self.faults.shared("writing", &error))));
+                for pending in group {
+                    answer(pending.reply, Err(self.faults.shared("writing", &error)));
+                }
                 self.disconnect().await;
             }
         }
     }
 
-    /// Writes a group in one transaction. Who conflicts is answered at once; who must wait for its end is in `waiting`.
-    async fn try_write(
-        &mut self,
-        group: Vec<Pending>,
-        waiting: &mut Vec<Reply>,
-    ) -> Result<(), sqlx::Error> {
-        let mut versions = Versions::wanted(&group);
-        let (batches, replies): (Vec<_>, Vec<_>) = group
-            .into_iter()
-            .map(|pending| (pending.batch, pending.reply))
-            .unzip();
-        waiting.extend(replies);
+    /// Writes a group in one transaction. Whoever conflicts is answered and leaves the group at once.
+    async fn try_write(&mut self, group: &mut Vec<Pending>) -> Result<(), sqlx::Error> {
         let shapes = self.shapes.clone();
         let connection = self.connect().await?;
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        let mut versions = Versions::wanted(group);
         for (collection, versions) in versions.collections_mut() {
-            let shape = shapes.get(collection).map_err(as_protocol)?;
+            let shape = shapes
+                .get(collection)
+                .map_err(|error| as_protocol(&error))?;
             look_up(&mut transaction, &shape, versions).await?;
         }
-        let admitted = admit(&mut versions, batches, waiting);
-        if admitted.is_empty() {
-            return transaction.rollback().await;
-        }
-        write_all(&mut transaction, &shapes, admitted).await?;
+        *group = retain(std::mem::take(group), |batch| versions.admit(batch));
+        let writes = group
+            .iter_mut()
+            .flat_map(|pending| std::mem::take(&mut pending.batch).into_writes());
+        write_all(&mut transaction, &shapes, writes).await?;
         transaction.commit().await
     }
 
     async fn define(
         &mut self,
         collection: &str,
-        definition: opspilot_core::storage::Definition,
+        definition: Definition,
     ) -> Result<(), StorageError> {
         let faults = self.faults.clone();
         let connection = self
@@ -149,38 +144,18 @@ impl Writer {
     }
 }
 
-type Reply = tokio::sync::oneshot::Sender<Result<(), StorageError>>;
-
-/// Separates the batches whose expectations hold from the others, which are answered.
-fn admit(
-    versions: &mut Versions,
-    batches: Vec<WriteBatch>,
-    waiting: &mut Vec<Reply>,
-) -> Vec<WriteBatch> {
-    let replies = std::mem::take(waiting);
-    let mut admitted = Vec::with_capacity(batches.len());
-    for (batch, reply) in batches.into_iter().zip(replies) {
-        match versions.admit(&batch) {
-            Ok(()) => {
-                admitted.push(batch);
-                waiting.push(reply);
-            }
-            Err(conflict) => answer(reply, Err(conflict)),
-        }
-    }
-    admitted
-}
-
 /// Collections are independent tables, so each collects its own writes in order, whatever lies between them.
 async fn write_all(
     connection: &mut SqliteConnection,
     shapes: &Shapes,
-    batches: Vec<WriteBatch>,
+    writes: impl Iterator<Item = Write> + Send,
 ) -> Result<(), sqlx::Error> {
     let mut collections: HashMap<String, Writes> = HashMap::new();
-    for write in batches.into_iter().flat_map(WriteBatch::into_writes) {
+    for write in writes {
         if !collections.contains_key(write.collection()) {
-            let shape = shapes.get(write.collection()).map_err(as_protocol)?;
+            let shape = shapes
+                .get(write.collection())
+                .map_err(|error| as_protocol(&error))?;
             collections.insert(write.collection().to_owned(), Writes::new(shape));
         }
         if let Some(writes) = collections.get_mut(write.collection()) {
@@ -194,6 +169,6 @@ async fn write_all(
 }
 
 /// A collection that was checked before the batch was queued cannot be missing.
-fn as_protocol(error: StorageError) -> sqlx::Error {
+fn as_protocol(error: &StorageError) -> sqlx::Error {
     sqlx::Error::Protocol(error.to_string())
 }
