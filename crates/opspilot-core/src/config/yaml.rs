@@ -91,9 +91,7 @@ fn fault(error: &Error, source: &Source) -> Fault {
 fn explain(error: &Error) -> (String, &'static str) {
     let text = UserMessageFormatter.format_message(error);
     match error {
-        Error::Budget { .. }
-        | Error::AliasReplayLimitExceeded { .. }
-        | Error::AliasReplayStackDepthExceeded { .. } => (
+        _ if is_limit(error, &text) => (
             "the file is too large or too deeply nested, anchors included".to_owned(),
             "write the values out instead of nesting them or repeating anchors",
         ),
@@ -114,6 +112,12 @@ fn explain(error: &Error) -> (String, &'static str) {
             "check indentation, quotes and colons just before this place",
         ),
     }
+}
+
+/// Says whether a bound was hit. The parser reports some bounds as plain messages.
+fn is_limit(error: &Error, text: &str) -> bool {
+    let is_message = text.contains("too large or too complex") || text.contains("recursion limit");
+    matches!(error, Error::Budget { .. }) || is_message
 }
 
 fn node(raw: Spanned<Raw>, source: &Source) -> Node {
