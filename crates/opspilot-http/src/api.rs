@@ -1,0 +1,121 @@
+//! Module `ui.api`: the REST interface.
+//!
+//! A request passes, from the outside in: [`observe`] (request id, security headers, errors as `problem+json`,
+//! metrics), panics, [`guard`] (host and origin), CORS, [`rate`] limits, a deadline, the body limit, [`idempotency`],
+//! and the handler of its row in [`mod@routes`].
+
+mod actor;
+mod answer;
+mod body;
+mod config;
+mod dead_letters;
+mod etag;
+mod faults;
+mod guard;
+mod health;
+mod idempotency;
+mod incidents;
+mod metrics;
+mod modules;
+mod observe;
+mod params;
+mod problem;
+mod rate;
+mod router;
+mod routes;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use async_trait::async_trait;
+use opspilot_core::module::{BuildError, Category, Context, Manifest, Module, RunError};
+use tokio::net::TcpListener;
+use tracing::info;
+
+use self::config::Options;
+use self::state::{ApiLimits, State};
+use crate::server::{Limits, serve};
+
+pub use config::Config;
+pub use routes::{Role, Route, Verb, routes};
+
+/// Serves the REST interface.
+#[derive(Debug)]
+pub struct Api {
+    options: Options,
+    limits: Limits,
+    api_limits: ApiLimits,
+    listener: Option<TcpListener>,
+}
+
+#[async_trait]
+impl Module for Api {
+    const MANIFEST: Manifest = Manifest {
+        enabled_by_default: true,
+        metrics: metrics::METRICS,
+        ..Manifest::new(
+            "ui.api",
+            Category::Ui,
+            "Serves incidents, health and metrics over HTTP.",
+        )
+    };
+
+    type Config = Config;
+
+    fn new(config: Config) -> Result<Self, BuildError> {
+        Ok(Self {
+            options: Options::try_from(config)?,
+            limits: Limits::default(),
+            api_limits: ApiLimits::default(),
+            listener: None,
+        })
+    }
+
+    async fn init(&mut self, cx: &Context) -> Result<(), RunError> {
+        let wanted = self.options.address;
+        let listener = TcpListener::bind(wanted)
+            .await
+            .map_err(|error| cannot_bind(wanted, error))?;
+        let bound = listener
+            .local_addr()
+            .map_err(|error| cannot_bind(wanted, error))?;
+        cx.health.detail("port", bound.port());
+        cx.health.detail("url", self.options.url(bound));
+        cx.health.detail("serverRunning", false);
+        self.listener = Some(listener);
+        Ok(())
+    }
+
+    async fn run(&mut self, cx: &Context) -> Result<(), RunError> {
+        let Some(listener) = self.listener.take() else {
+            return Err(RunError::message("the API was not initialised"));
+        };
+        let bound = listener
+            .local_addr()
+            .map_err(|error| RunError::new("the API's socket is not usable", error))?;
+        let state = State::new(cx.clone(), &self.options, self.api_limits);
+        let metrics = state.metrics().server();
+        let router = router::build(state, &self.options);
+        info!(url = self.options.url(bound), "api is listening");
+        cx.health.detail("serverRunning", true);
+        serve(listener, router, self.limits, metrics, cx.cancel.clone()).await;
+        cx.health.detail("serverRunning", false);
+        Ok(())
+    }
+}
+
+fn cannot_bind(address: std::net::SocketAddr, error: std::io::Error) -> RunError {
+    let way_out = match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            ": another program listens there; stop it, or set `modules.ui.api.port` to a free port"
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            ": ports below 1024 need a privilege; set `modules.ui.api.port` to a higher one"
+        }
+        std::io::ErrorKind::AddrNotAvailable => {
+            ": this machine does not have the address; check `modules.ui.api.host`"
+        }
+        _ => "",
+    };
+    RunError::new(format!("cannot bind `{address}`{way_out}"), error)
+}

@@ -1,0 +1,342 @@
+//! The body of a change, read strictly: one JSON object, each field once, no unknown ones, every fault named.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, header};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, LengthLimitError};
+use opspilot_core::error::chain;
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+
+use super::faults::Faults;
+use super::problem::{Code, Problem};
+use super::state::ApiLimits;
+
+/// The most fields that are looked at.
+const FIELDS: usize = 64;
+
+/// Reads the whole body.
+///
+/// # Errors
+/// When it is too large, too slow or cut short.
+pub(super) async fn read(body: Body, limits: ApiLimits) -> Result<Bytes, Problem> {
+    match tokio::time::timeout(limits.body, body.collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if is_length_error(&error) => Err(Problem::of(Code::BODY_TOO_LARGE)),
+        Ok(Err(error)) => {
+            let problem = Problem::of(Code::INVALID_REQUEST).because(chain(&error));
+            Err(problem.detail("the body was cut short"))
+        }
+        Err(_) => Err(Problem::of(Code::SLOW_BODY)),
+    }
+}
+
+fn is_length_error(error: &axum::Error) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        if error.is::<LengthLimitError>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// Fields that nobody has asked for yet. [`Fields::finish`] tells what is wrong with them.
+#[derive(Debug)]
+pub(super) struct Fields {
+    given: BTreeMap<String, Value>,
+    known: Vec<&'static str>,
+    faults: Faults,
+}
+
+impl Fields {
+    /// Reads `bytes` as an object; without any, as an object without fields.
+    ///
+    /// # Errors
+    /// When there are bytes that do not claim to be JSON, or are not one JSON object.
+    pub(super) fn parse(headers: &HeaderMap, bytes: &[u8]) -> Result<Self, Problem> {
+        let object = if bytes.is_empty() {
+            Object::default()
+        } else if is_json(headers) {
+            serde_json::from_slice(bytes).map_err(|error| {
+                let detail = format!("the body is not one JSON object: {error}");
+                Problem::of(Code::INVALID_REQUEST).detail(detail)
+            })?
+        } else {
+            let detail = "send the body with `Content-Type: application/json`";
+            return Err(Problem::of(Code::UNSUPPORTED_MEDIA_TYPE).detail(detail));
+        };
+        let mut faults = Faults::new("field");
+        for name in &object.repeated {
+            faults.add(name, "is given more than once");
+        }
+        Ok(Self {
+            given: object.fields,
+            known: Vec::new(),
+            faults,
+        })
+    }
+
+    /// A text of 1 to `longest` characters, or `None` if the field is absent.
+    pub(super) fn text(&mut self, name: &'static str, longest: usize) -> Option<String> {
+        match self.take(name)? {
+            Value::String(text) => self.checked(name, text, longest),
+            _ => self.fault(name, "write a text"),
+        }
+    }
+
+    /// A text that must be there.
+    pub(super) fn required_text(&mut self, name: &'static str, longest: usize) -> Option<String> {
+        if !self.given.contains_key(name) {
+            self.known.push(name);
+            return self.fault(name, "is missing");
+        }
+        self.text(name, longest)
+    }
+
+    /// A text or `null`, which must be there. The outer option is `None` after a fault.
+    pub(super) fn required_or_null(
+        &mut self,
+        name: &'static str,
+        longest: usize,
+    ) -> Option<Option<String>> {
+        if self.given.get(name).is_some_and(Value::is_null) {
+            self.take(name);
+            return Some(None);
+        }
+        self.required_text(name, longest).map(Some)
+    }
+
+    /// Tells everything that is wrong.
+    ///
+    /// # Errors
+    /// When a field has no value that is allowed, is missing, given twice or not known.
+    pub(super) fn finish(mut self) -> Result<(), Problem> {
+        let known = self
+            .known
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>();
+        let known = match known.as_slice() {
+            [] => "there are none".to_owned(),
+            known => format!("the fields are {}", known.join(", ")),
+        };
+        for name in self.given.keys() {
+            self.faults.add(name, format!("is not known; {known}"));
+        }
+        self.faults.finish()
+    }
+
+    fn take(&mut self, name: &'static str) -> Option<Value> {
+        self.known.push(name);
+        self.given.remove(name)
+    }
+
+    fn checked(&mut self, name: &'static str, text: String, longest: usize) -> Option<String> {
+        let is_control = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+        if text.trim().is_empty() {
+            return self.fault(name, "write at least one character");
+        }
+        if text.chars().count() > longest {
+            return self.fault(name, format!("write at most {longest} characters"));
+        }
+        if text.contains(is_control) {
+            return self.fault(
+                name,
+                "write no control characters besides line breaks and tabs",
+            );
+        }
+        Some(text)
+    }
+
+    fn fault<T>(&mut self, name: &'static str, message: impl Into<String>) -> Option<T> {
+        self.faults.add(name, message);
+        None
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    let kind = kind
+        .and_then(|kind| kind.split(';').next())
+        .unwrap_or_default();
+    kind.trim().eq_ignore_ascii_case("application/json")
+}
+
+/// A JSON object that remembers which names it repeats; serde_json's own silently keeps the last.
+#[derive(Debug, Default)]
+struct Object {
+    fields: BTreeMap<String, Value>,
+    repeated: Vec<String>,
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectVisitor;
+
+        impl<'de> Visitor<'de> for ObjectVisitor {
+            type Value = Object;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+                let mut object = Object::default();
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    if object.fields.contains_key(&name) {
+                        object.repeated.push(name.clone());
+                    }
+                    object.fields.insert(name, value);
+                    if object.fields.len() + object.repeated.len() > FIELDS {
+                        return Err(de::Error::custom(format_args!("more than {FIELDS} fields")));
+                    }
+                }
+                Ok(object)
+            }
+        }
+
+        deserializer.deserialize_map(ObjectVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn headers(kind: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(kind))])
+    }
+
+    fn text(body: &[u8]) -> Result<String, String> {
+        let detail = |problem: Problem| problem.body("")["detail"].as_str().unwrap().to_owned();
+        let mut fields = Fields::parse(&headers("application/json"), body).map_err(detail)?;
+        let text = fields.required_text("text", 5);
+        fields.finish().map_err(detail).map(|()| text.unwrap())
+    }
+
+    #[test]
+    fn exactly_one_object_with_the_fields_asked_for_is_read() {
+        assert_eq!(text(br#"{"text":"a\nb"}"#), Ok("a\nb".into()));
+        assert_eq!(text("{\"text\":\"äöüßé\"}".as_bytes()), Ok("äöüßé".into()));
+        let rows: &[(&[u8], &str)] = &[
+            (b"", "field `text`: is missing"),
+            (b"{}", "field `text`: is missing"),
+            (
+                br#"{"text":""}"#,
+                "field `text`: write at least one character",
+            ),
+            (
+                br#"{"text":" \n"}"#,
+                "field `text`: write at least one character",
+            ),
+            (
+                br#"{"text":"abcdef"}"#,
+                "field `text`: write at most 5 characters",
+            ),
+            (
+                br#"{"text":"a\u001b"}"#,
+                "field `text`: write no control characters besides line breaks and tabs",
+            ),
+            (br#"{"text":null}"#, "field `text`: write a text"),
+            (br#"{"text":["a"]}"#, "field `text`: write a text"),
+            (
+                br#"{"text":"a","text":"b"}"#,
+                "field `text`: is given more than once",
+            ),
+            (
+                br#"{"actor":"x","text":7}"#,
+                "field `text`: write a text; field `actor`: is not known; the fields are `text`",
+            ),
+        ];
+        for (body, message) in rows {
+            assert_eq!(
+                text(body),
+                Err((*message).to_owned()),
+                "{}",
+                body.escape_ascii()
+            );
+        }
+        let unread: &[&[u8]] = &[
+            b"[]",
+            b"7",
+            b"\"text\"",
+            b"{",
+            b"{\"text\":\"a\"}x",
+            b"{\"text\":\"a\"}{}",
+            b"{\"text\":\"\xff\"}",
+            b"\xef\xbb\xbf{}",
+            b"text=a",
+            b" ",
+            b"null",
+        ];
+        for body in unread {
+            let message = text(body).unwrap_err();
+            assert!(
+                message.starts_with("the body is not one JSON object: "),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn deep_and_wide_objects_are_refused() {
+        let deep = format!(
+            "{{\"text\":{}{}}}",
+            "[".repeat(100_000),
+            "]".repeat(100_000)
+        );
+        assert!(
+            text(deep.as_bytes())
+                .unwrap_err()
+                .contains("recursion limit")
+        );
+        let wide = (0..100_000)
+            .map(|n| format!("\"k{n}\":0"))
+            .collect::<Vec<_>>()
+            .join(",");
+        assert!(
+            text(format!("{{{wide}}}").as_bytes())
+                .unwrap_err()
+                .contains("more than 64 fields")
+        );
+    }
+
+    #[test]
+    fn a_body_says_that_it_is_json() {
+        let status = |headers: &HeaderMap, body: &[u8]| {
+            Fields::parse(headers, body).map_or_else(|problem| problem.status().as_u16(), |_| 200)
+        };
+        assert_eq!(
+            status(&headers("application/json; charset=utf-8"), b"{}"),
+            200
+        );
+        assert_eq!(status(&headers("Application/JSON"), b"{}"), 200);
+        assert_eq!(status(&HeaderMap::new(), b""), 200);
+        for kind in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "application/jsonp",
+            "",
+        ] {
+            assert_eq!(status(&headers(kind), b"{}"), 415, "{kind}");
+        }
+        assert_eq!(status(&HeaderMap::new(), b"{}"), 415);
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_panics(body in prop::collection::vec(any::<u8>(), 0..200)) {
+            text(&body).ok();
+        }
+    }
+}

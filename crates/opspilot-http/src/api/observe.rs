@@ -1,0 +1,94 @@
+//! The outermost layer: gives each request an id, finishes each answer, counts and logs it.
+
+use axum::body::Body;
+use axum::extract::{Request, State as Extract};
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use opspilot_core::error::escape;
+use tracing::{debug, error, warn};
+use uuid::Uuid;
+
+use super::problem::Problem;
+use super::state::State;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Headers of every answer. The API's answers are data: nothing in them is to be run, framed, guessed at or kept.
+const SAFETY: [(HeaderName, &str); 5] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::CACHE_CONTROL, "no-store"),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'",
+    ),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+];
+
+/// Lets a request through and finishes its answer. The id is always the server's own: a client's could forge the log.
+pub(super) async fn observe(
+    Extract(state): Extract<State>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let id = Uuid::now_v7().to_string();
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let started = tokio::time::Instant::now();
+    let mut response = next.run(request).await;
+    if let Some(problem) = problem_of(&mut response) {
+        log(&problem, &id, &method, &path);
+        write(&mut response, &problem, &id);
+    }
+    finish(&mut response, &id);
+    state.metrics().answered(&method, response.status());
+    let status = response.status().as_u16();
+    let elapsed_ms = started.elapsed().as_millis();
+    debug!(request = id, %method, path = escape(&path), status, elapsed_ms, "request answered");
+    response
+}
+
+/// The problem that an answer stands for, also where a layer gave a bare status.
+fn problem_of(response: &mut Response) -> Option<Problem> {
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    let given = response.extensions_mut().remove::<Problem>();
+    given.or_else(|| is_error.then(|| Problem::of_status(status)))
+}
+
+/// Logs what the caller is not told.
+fn log(problem: &Problem, id: &str, method: &Method, path: &str) {
+    let status = problem.status().as_u16();
+    let (cause, path) = (escape(problem.cause().unwrap_or("unknown")), escape(path));
+    if status == 500 {
+        error!(request = id, %method, path, status, error = cause, "request failed");
+    } else if status > 500 {
+        warn!(request = id, %method, path, status, error = cause, "request could not be served");
+    }
+}
+
+fn write(response: &mut Response, problem: &Problem, id: &str) {
+    let mut body = serde_json::Value::Object(problem.body(id)).to_string();
+    body.push('\n');
+    let headers = response.headers_mut();
+    headers.remove(header::CONTENT_LENGTH);
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
+    *response.body_mut() = Body::from(body);
+}
+
+fn finish(response: &mut Response, id: &str) {
+    let headers = response.headers_mut();
+    for (name, value) in SAFETY {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+}

@@ -1,0 +1,298 @@
+//! Errors as callers see them: `application/problem+json` (RFC 9457).
+//!
+//! A handler returns a [`Problem`]; [`super::observe`] gives it the request id and turns it into bytes. What went wrong
+//! inside stays in [`Problem::cause`], which is logged once and never sent.
+
+use std::borrow::Cow;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use opspilot_core::bus::PublishError;
+use opspilot_core::error::chain;
+use opspilot_core::incident::IncidentError;
+use opspilot_core::storage::StorageError;
+use serde_json::{Map, Value, json};
+
+/// After how many seconds to try again when the storage does not work.
+const STORAGE_RETRY: u32 = 5;
+
+/// The kinds of error: one table of status, stable name and title.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Code {
+    status: StatusCode,
+    name: &'static str,
+    title: &'static str,
+}
+
+impl Code {
+    pub(super) const INVALID_REQUEST: Self = Self::new(
+        StatusCode::BAD_REQUEST,
+        "invalid-request",
+        "The request is wrong",
+    );
+    pub(super) const CROSS_SITE: Self = Self::new(
+        StatusCode::FORBIDDEN,
+        "cross-site",
+        "Other web sites may not do this",
+    );
+    pub(super) const NOT_FOUND: Self =
+        Self::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here");
+    pub(super) const NO_SUCH_INCIDENT: Self = Self::new(
+        StatusCode::NOT_FOUND,
+        "no-such-incident",
+        "There is no such incident",
+    );
+    pub(super) const NO_SUCH_DEAD_LETTER: Self = Self::new(
+        StatusCode::NOT_FOUND,
+        "no-such-dead-letter",
+        "There is no such dead letter",
+    );
+    pub(super) const METHOD_NOT_ALLOWED: Self = Self::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method-not-allowed",
+        "The path has no such method",
+    );
+    pub(super) const SLOW_BODY: Self = Self::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "slow-body",
+        "The body did not arrive in time",
+    );
+    pub(super) const ILLEGAL_TRANSITION: Self = Self::new(
+        StatusCode::CONFLICT,
+        "illegal-transition",
+        "The incident's status does not allow this",
+    );
+    pub(super) const KEY_IN_USE: Self = Self::new(
+        StatusCode::CONFLICT,
+        "idempotency-key-in-use",
+        "A request with this key is still running",
+    );
+    pub(super) const CHANGED: Self = Self::new(
+        StatusCode::PRECONDITION_FAILED,
+        "changed",
+        "The incident was changed meanwhile",
+    );
+    pub(super) const BODY_TOO_LARGE: Self = Self::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body-too-large",
+        "The body is too large",
+    );
+    pub(super) const UNSUPPORTED_MEDIA_TYPE: Self = Self::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported-media-type",
+        "The body is not JSON",
+    );
+    pub(super) const WRONG_HOST: Self = Self::new(
+        StatusCode::MISDIRECTED_REQUEST,
+        "wrong-host",
+        "This server does not have that name",
+    );
+    pub(super) const KEY_REUSED: Self = Self::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "idempotency-key-reused",
+        "The key belongs to another request",
+    );
+    pub(super) const CONFIGURATION_INVALID: Self = Self::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "configuration-invalid",
+        "The configuration was not reloaded",
+    );
+    pub(super) const RATE_LIMITED: Self = Self::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "rate-limited",
+        "Too many requests",
+    );
+    pub(super) const INTERNAL: Self = Self::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal",
+        "Something went wrong here",
+    );
+    pub(super) const STORAGE_UNAVAILABLE: Self = Self::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "storage-unavailable",
+        "The storage does not work now",
+    );
+    pub(super) const TIMED_OUT: Self = Self::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "timed-out",
+        "The answer took too long",
+    );
+    pub(super) const STOPPING: Self = Self::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "stopping",
+        "The server is stopping",
+    );
+
+    const fn new(status: StatusCode, name: &'static str, title: &'static str) -> Self {
+        Self {
+            status,
+            name,
+            title,
+        }
+    }
+}
+
+/// An error on its way to the caller.
+#[derive(Debug, Clone)]
+pub(super) struct Problem {
+    code: Code,
+    detail: Option<Cow<'static, str>>,
+    members: Vec<(&'static str, Value)>,
+    retry_after: Option<u32>,
+    cause: Option<String>,
+}
+
+impl Problem {
+    /// A problem that its title explains.
+    pub(super) fn of(code: Code) -> Self {
+        Self {
+            code,
+            detail: None,
+            members: Vec::new(),
+            retry_after: None,
+            cause: None,
+        }
+    }
+
+    /// The problem behind a bare status.
+    pub(super) fn of_status(status: StatusCode) -> Self {
+        Self::of(match status {
+            StatusCode::NOT_FOUND => Code::NOT_FOUND,
+            StatusCode::METHOD_NOT_ALLOWED => Code::METHOD_NOT_ALLOWED,
+            StatusCode::PAYLOAD_TOO_LARGE => Code::BODY_TOO_LARGE,
+            StatusCode::INTERNAL_SERVER_ERROR => Code::INTERNAL,
+            other => Code::new(other, "http", other.canonical_reason().unwrap_or("Error")),
+        })
+    }
+
+    /// A fault in this server. `cause` is for the log alone.
+    pub(super) fn internal(cause: impl Into<String>) -> Self {
+        Self::of(Code::INTERNAL).because(cause)
+    }
+
+    /// The same problem, explained to the caller.
+    pub(super) fn detail(self, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            detail: Some(detail.into()),
+            ..self
+        }
+    }
+
+    /// The same problem with another member.
+    pub(super) fn with(mut self, name: &'static str, value: Value) -> Self {
+        self.members.push((name, value));
+        self
+    }
+
+    /// The same problem; trying again makes sense after so many seconds.
+    pub(super) fn retry_after(self, seconds: u32) -> Self {
+        Self {
+            retry_after: Some(seconds),
+            ..self
+        }
+    }
+
+    /// The same problem, explained to the log.
+    pub(super) fn because(self, cause: impl Into<String>) -> Self {
+        Self {
+            cause: Some(cause.into()),
+            ..self
+        }
+    }
+
+    /// What the log should know.
+    pub(super) fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+
+    /// The status.
+    pub(super) fn status(&self) -> StatusCode {
+        self.code.status
+    }
+
+    /// The body for the request `instance`.
+    pub(super) fn body(&self, instance: &str) -> Map<String, Value> {
+        let Code {
+            status,
+            name,
+            title,
+        } = self.code;
+        let mut body = Map::from_iter([
+            (
+                "type".to_owned(),
+                json!(format!("urn:opspilot:problem:{name}")),
+            ),
+            ("title".to_owned(), json!(title)),
+            ("status".to_owned(), json!(status.as_u16())),
+            ("code".to_owned(), json!(name)),
+            ("instance".to_owned(), json!(format!("urn:uuid:{instance}"))),
+        ]);
+        if let Some(detail) = &self.detail {
+            body.insert("detail".to_owned(), json!(detail));
+        }
+        body.extend(
+            self.members
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone())),
+        );
+        body
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        if let Some(seconds) = self.retry_after {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<StorageError> for Problem {
+    fn from(error: StorageError) -> Self {
+        Self::of_storage(&error)
+    }
+}
+
+impl Problem {
+    fn of_storage(error: &StorageError) -> Self {
+        let problem = match error {
+            StorageError::Unavailable { .. } | StorageError::Conflict { .. } => {
+                Self::of(Code::STORAGE_UNAVAILABLE).retry_after(STORAGE_RETRY)
+            }
+            StorageError::Closed => Self::of(Code::STOPPING).retry_after(STORAGE_RETRY),
+            _ => Self::of(Code::INTERNAL),
+        };
+        problem.because(chain(error))
+    }
+}
+
+impl From<PublishError> for Problem {
+    fn from(error: PublishError) -> Self {
+        match &error {
+            PublishError::Storage(storage) => Self::of_storage(storage),
+            PublishError::Closed => Self::of(Code::STOPPING).retry_after(STORAGE_RETRY),
+            _ => Self::internal(chain(&error)),
+        }
+    }
+}
+
+impl From<IncidentError> for Problem {
+    fn from(error: IncidentError) -> Self {
+        match error {
+            IncidentError::NotFound(_) => Self::of(Code::NO_SUCH_INCIDENT),
+            IncidentError::Illegal(illegal) => Self::of(Code::ILLEGAL_TRANSITION)
+                .detail(illegal.to_string())
+                .with("incidentStatus", json!(illegal.from)),
+            IncidentError::Changed(_) => Self::of(Code::CHANGED)
+                .detail("the entity tag in `If-Match` is not the incident's; read it again"),
+            IncidentError::Storage(storage) => storage.into(),
+            IncidentError::Publish(publish) => publish.into(),
+            other => Self::internal(chain(&other)),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! From the table of routes to a router.
+
+use std::any::Any;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State as Extract};
+use axum::http::{HeaderName, Method, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::CorsLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+
+use super::config::Options;
+use super::problem::{Code, Problem};
+use super::routes::{Route, Verb};
+use super::state::State;
+use super::{guard, idempotency, observe, rate, routes};
+
+/// The largest body, in bytes.
+const BODY_LIMIT: usize = 1024 * 1024;
+
+/// The router of all routes. The last layer added is the first that a request passes.
+pub(super) fn build(state: State, options: &Options) -> Router {
+    let limited = mount(&state, &options.base_path, |route| route.rate_limited)
+        .fallback(not_found)
+        .layer(from_fn_with_state(state.clone(), rate::limit));
+    let mut router = limited
+        .merge(mount(&state, &options.base_path, |route| {
+            !route.rate_limited
+        }))
+        .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
+        .layer(from_fn_with_state(state.clone(), in_time));
+    if let Some(origin) = &options.cors_origin {
+        router = router.layer(cors(origin.clone()));
+    }
+    router
+        .layer(from_fn_with_state(state.clone(), guard::guard))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(state.clone(), observe::observe))
+        .with_state(state)
+}
+
+fn mount(state: &State, base_path: &str, is_wanted: fn(&Route) -> bool) -> Router<State> {
+    let rows = routes().iter().filter(|route| is_wanted(route));
+    rows.fold(Router::new(), |router, route| {
+        let handler = match route.method {
+            Verb::Get => route.mount(),
+            Verb::Post | Verb::Delete => route
+                .mount()
+                .route_layer(from_fn_with_state(state.clone(), idempotency::once)),
+        };
+        router.route(&format!("{base_path}{}", route.path), handler)
+    })
+    .method_not_allowed_fallback(method_not_allowed)
+}
+
+async fn not_found() -> Problem {
+    Problem::of(Code::NOT_FOUND)
+}
+
+async fn method_not_allowed() -> Problem {
+    Problem::of(Code::METHOD_NOT_ALLOWED)
+}
+
+/// Gives up on a request that takes too long. A change that was begun may still be made.
+async fn in_time(Extract(state): Extract<State>, request: Request, next: Next) -> Response {
+    let limit: Duration = state.limits().request;
+    let answer = tokio::time::timeout(limit, next.run(request)).await;
+    answer.unwrap_or_else(|_| {
+        Problem::of(Code::TIMED_OUT)
+            .detail("a change that was asked for may still be made; look before you ask again")
+            .because(format!("no answer within {} s", limit.as_secs()))
+            .retry_after(5)
+            .into_response()
+    })
+}
+
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let text = match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => panic
+            .downcast::<&str>()
+            .map_or_else(|_| "?".to_owned(), |text| (*text).to_owned()),
+    };
+    Problem::internal(format!("panic: {text}")).into_response()
+}
+
+fn cors(origin: axum::http::HeaderValue) -> CorsLayer {
+    let limits = [
+        "x-ratelimit-limit",
+        "x-ratelimit-remaining",
+        "x-ratelimit-reset",
+    ];
+    let shown = [
+        header::ETAG,
+        header::RETRY_AFTER,
+        HeaderName::from_static("x-request-id"),
+    ];
+    CorsLayer::new()
+        .allow_origin(origin)
+        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_headers([
+            header::CONTENT_TYPE,
+            header::AUTHORIZATION,
+            header::IF_MATCH,
+            header::IF_NONE_MATCH,
+            HeaderName::from_static("x-api-key"),
+            HeaderName::from_static("idempotency-key"),
+        ])
+        .expose_headers(
+            shown
+                .into_iter()
+                .chain(limits.map(HeaderName::from_static))
+                .collect::<Vec<_>>(),
+        )
+}

@@ -1,0 +1,204 @@
+//! The one table of routes. The router is built from it, so a route without a row does not exist.
+//!
+//! Paths are relative to `basePath`. A parameter stands for one segment, whose percent-encoding is undone after the
+//! route was chosen; encoded slashes and dots therefore never lead to another route.
+
+use axum::routing::{MethodFilter, MethodRouter, on};
+use serde::Serialize;
+
+use super::state::State;
+use super::{dead_letters, health, incidents, modules};
+
+/// The methods that routes have. `HEAD` works wherever `GET` does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Verb {
+    /// Reads.
+    Get,
+    /// Changes.
+    Post,
+    /// Removes.
+    Delete,
+}
+
+/// The least that a caller must be. Enforced as soon as there is authentication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Anybody, for example a load balancer.
+    Public,
+    /// Reads everything.
+    Viewer,
+    /// Also works on incidents.
+    Operator,
+    /// Also administers the server.
+    Admin,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Serialize)]
+pub struct Route {
+    /// The method.
+    pub method: Verb,
+    /// The path below `basePath`; `{name}` stands for one segment.
+    pub path: &'static str,
+    /// What it does, in one sentence.
+    pub summary: &'static str,
+    /// Who may.
+    pub role: Role,
+    /// False for what machines probe often: it does not count towards the rate limit.
+    pub rate_limited: bool,
+    #[serde(skip)]
+    handler: fn(MethodFilter) -> MethodRouter<State>,
+}
+
+/// All routes, in the order of the reference page.
+#[must_use]
+pub const fn routes() -> &'static [Route] {
+    ROUTES
+}
+
+const ROUTES: &[Route] = &[
+    probe(
+        "/health",
+        "How every module is; 503 when one does not work.",
+        |verb| on(verb, health::health),
+    ),
+    probe("/livez", "Whether the process answers.", |verb| {
+        on(verb, health::livez)
+    }),
+    probe(
+        "/readyz",
+        "Whether the server can work; 503 with the reasons.",
+        |verb| on(verb, health::readyz),
+    ),
+    probe(
+        "/metrics",
+        "The metrics in the OpenMetrics text format.",
+        |verb| on(verb, health::metrics),
+    ),
+    read("/incidents", "Incidents, newest first.", |verb| {
+        on(verb, incidents::list)
+    }),
+    read("/incidents/{id}", "One incident.", |verb| {
+        on(verb, incidents::get)
+    }),
+    read(
+        "/incidents/{id}/timeline",
+        "What happened to an incident, oldest first.",
+        |verb| on(verb, incidents::timeline),
+    ),
+    work(
+        "/incidents/{id}/acknowledge",
+        "Takes an open incident.",
+        |verb| on(verb, incidents::acknowledge),
+    ),
+    work(
+        "/incidents/{id}/resolve",
+        "Says that the trouble is over.",
+        |verb| on(verb, incidents::resolve),
+    ),
+    work(
+        "/incidents/{id}/close",
+        "Says that nothing is left to do.",
+        |verb| on(verb, incidents::close),
+    ),
+    work(
+        "/incidents/{id}/reopen",
+        "Says that the trouble is back.",
+        |verb| on(verb, incidents::reopen),
+    ),
+    work(
+        "/incidents/{id}/assign",
+        "Names who works on an incident, or nobody.",
+        |verb| on(verb, incidents::assign),
+    ),
+    work(
+        "/incidents/{id}/comment",
+        "Adds a remark to the timeline.",
+        |verb| on(verb, incidents::comment),
+    ),
+    read(
+        "/dead-letters",
+        "Events that a consumer gave up, newest first.",
+        |verb| on(verb, dead_letters::list),
+    ),
+    work(
+        "/dead-letters/{id}/retry",
+        "Lets the consumer try a dead letter again.",
+        |verb| on(verb, dead_letters::retry),
+    ),
+    Route {
+        method: Verb::Delete,
+        ..work("/dead-letters/{id}", "Discards a dead letter.", |verb| {
+            on(verb, dead_letters::discard)
+        })
+    },
+    read(
+        "/modules",
+        "The state and health of every module.",
+        |verb| on(verb, modules::list),
+    ),
+    Route {
+        role: Role::Admin,
+        ..work("/reload", "Reads the configuration again.", |verb| {
+            on(verb, modules::reload)
+        })
+    },
+];
+
+type Handler = fn(MethodFilter) -> MethodRouter<State>;
+
+const fn probe(path: &'static str, summary: &'static str, handler: Handler) -> Route {
+    Route {
+        role: Role::Public,
+        rate_limited: false,
+        ..read(path, summary, handler)
+    }
+}
+
+const fn read(path: &'static str, summary: &'static str, handler: Handler) -> Route {
+    Route {
+        method: Verb::Get,
+        path,
+        summary,
+        role: Role::Viewer,
+        rate_limited: true,
+        handler,
+    }
+}
+
+const fn work(path: &'static str, summary: &'static str, handler: Handler) -> Route {
+    Route {
+        method: Verb::Post,
+        role: Role::Operator,
+        ..read(path, summary, handler)
+    }
+}
+
+impl Verb {
+    /// The method's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Delete => "DELETE",
+        }
+    }
+
+    const fn filter(self) -> MethodFilter {
+        match self {
+            Self::Get => MethodFilter::GET,
+            Self::Post => MethodFilter::POST,
+            Self::Delete => MethodFilter::DELETE,
+        }
+    }
+}
+
+impl Route {
+    /// The handler, for the row's method alone.
+    pub(super) fn mount(&self) -> MethodRouter<State> {
+        (self.handler)(self.method.filter())
+    }
+}

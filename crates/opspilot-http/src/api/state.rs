@@ -1,0 +1,85 @@
+//! What all handlers share.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+use opspilot_core::module::Context;
+
+use super::config::Options;
+use super::idempotency::Answers;
+use super::metrics::ApiMetrics;
+use super::rate::RateLimiter;
+
+/// How long a request may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ApiLimits {
+    /// The whole request.
+    pub(super) request: Duration,
+    /// The arrival of its body.
+    pub(super) body: Duration,
+}
+
+impl Default for ApiLimits {
+    fn default() -> Self {
+        Self {
+            request: Duration::from_secs(30),
+            body: Duration::from_secs(15),
+        }
+    }
+}
+
+/// What all handlers share; cloning it clones a handle.
+#[derive(Debug, Clone)]
+pub(super) struct State(Arc<Shared>);
+
+/// The one value behind every [`State`].
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// The module's context.
+    pub(super) cx: Context,
+    /// The web origin that may use the API besides the server's own.
+    pub(super) cors_origin: Option<HeaderValue>,
+    /// Who asked how often.
+    pub(super) rate: RateLimiter,
+    /// Answers that are given again.
+    pub(super) answers: Answers,
+    limits: ApiLimits,
+    metrics: ApiMetrics,
+}
+
+impl State {
+    /// The state of a server that has answered nothing yet.
+    pub(super) fn new(cx: Context, options: &Options, limits: ApiLimits) -> Self {
+        let metrics = ApiMetrics::new(cx.metrics.clone(), cx.health.clone());
+        Self(Arc::new(Shared {
+            cors_origin: options.cors_origin.clone(),
+            rate: RateLimiter::new(options.rate_limit),
+            answers: Answers::default(),
+            cx,
+            limits,
+            metrics,
+        }))
+    }
+}
+
+impl Shared {
+    /// How long a request may take.
+    pub(super) const fn limits(&self) -> ApiLimits {
+        self.limits
+    }
+
+    /// What is counted.
+    pub(super) const fn metrics(&self) -> &ApiMetrics {
+        &self.metrics
+    }
+}
+
+impl Deref for State {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
