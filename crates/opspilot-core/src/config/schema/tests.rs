@@ -78,6 +78,16 @@ fn each_keyword_is_checked() {
         ),
         (json!({ "$ref": "#/$defs/Gone" }), json!(1), 0),
         (json!({ "$ref": "#" }), json!(1), 0),
+        (
+            json!({ "anyOf": [{ "type": "integer" }, { "type": "string" }] }),
+            json!(null),
+            1,
+        ),
+        (
+            json!({ "anyOf": [{ "type": "integer" }, { "type": "null" }] }),
+            json!(null),
+            0,
+        ),
     ];
     for (schema, value, expected) in rows {
         let faults = faults(&schema, value.clone());
