@@ -167,5 +167,10 @@ mod tests {
             "see /srv/place/of/checkout/x and /etc/passwd",
             0,
         );
+        check(
+            "README.md",
+            "https://example.org and /place/of/checkouts",
+            0,
+        );
     }
 }

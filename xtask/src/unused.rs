@@ -135,6 +135,11 @@ mod tests {
             &[("/src/lib.rs", "tokio::select!")],
             &[],
         );
+        check(
+            &[("tokio", false), ("tokio", true)],
+            &[("/src/lib.rs", "")],
+            &["a: tokio"],
+        );
         check(&[("kept", false)], &[("/src/lib.rs", "")], &[]);
     }
 }

@@ -202,6 +202,19 @@ mod tests {
     }
 
     #[test]
+    fn keys_that_every_choice_has_are_listed_once() {
+        let choice = |own: &str| json!({"properties": {"path": {"type": "string"}, own: {}}});
+        check(
+            &json!({"oneOf": [choice("quiet"), choice("rate")]}),
+            &[
+                "| `path` | string |  |  |",
+                "| `quiet` |  |  |  |",
+                "| `rate` |  |  |  |",
+            ],
+        );
+    }
+
+    #[test]
     fn a_schema_that_holds_itself_ends() {
         let schema = json!({
             "properties": {"next": {"$ref": "#/$defs/Node"}},
