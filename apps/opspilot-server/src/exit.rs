@@ -11,6 +11,8 @@ pub(crate) enum Failure {
     Config(ConfigErrors),
     /// An argument or its file is wrong: exit code 2.
     Usage(String),
+    /// A second signal ended the stop: exit code 3.
+    CutShort,
     /// Something did not work: exit code 1.
     Broken(anyhow::Error),
 }
@@ -19,6 +21,7 @@ impl Failure {
     pub(crate) fn code(&self) -> ExitCode {
         match self {
             Self::Config(_) | Self::Usage(_) => ExitCode::from(2),
+            Self::CutShort => ExitCode::from(3),
             Self::Broken(_) => ExitCode::from(1),
         }
     }

@@ -25,7 +25,11 @@ pub(crate) fn run(setup: &Setup) -> Result<(), Failure> {
         .enable_all()
         .build()
         .context("cannot start the asynchronous runtime")?;
-    runtime.block_on(serve(setup, loaded.config))
+    let result = runtime.block_on(serve(setup, loaded.config));
+    if matches!(result, Err(Failure::CutShort)) {
+        runtime.shutdown_background();
+    }
+    result
 }
 
 async fn serve(setup: &Setup, config: Config) -> Result<(), Failure> {
@@ -46,7 +50,7 @@ async fn serve(setup: &Setup, config: Config) -> Result<(), Failure> {
         () = server.stop() => info!("stopped"),
         () = signals.end() => {
             warn!("second signal, ending at once");
-            std::process::exit(3);
+            return Err(Failure::CutShort);
         }
     }
     Ok(())

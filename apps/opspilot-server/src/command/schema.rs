@@ -14,7 +14,7 @@ use crate::setup::Setup;
 #[expect(clippy::unnecessary_wraps, reason = "every command has the same shape")]
 pub(crate) fn schema(setup: &Setup, arguments: &SchemaArguments) -> Result<(), Failure> {
     match arguments.subject {
-        Subject::Config => output::json(&config::document_schema(&setup.registry.known_modules())),
+        Subject::Config => output::json(&config::json_schema(&setup.registry.known_modules())),
         Subject::Events => output::json(&events()),
         Subject::Variables => output::json(&config::variables(&setup.registry.known_modules())),
         Subject::Metrics => output::json(&metrics(setup)),
