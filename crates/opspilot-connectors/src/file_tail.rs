@@ -1,7 +1,22 @@
-//! `connector.fileTail`: log files.
+//! `connector.fileTail`: log files, followed through every kind of rotation.
+//!
+//! A file is one *stream*: its identity is made from device, inode and a hash of its first bytes when it is first seen,
+//! and is stored before anything of it is sent. A position within it is a byte offset. It moves only when everything
+//! before it is stored, so a crash repeats at most what was not acknowledged, under the same stream and position.
+//!
+//! What each part does: [`splitter`] and [`multiline`] find records in bytes; [`content`] reads plain and compressed
+//! files; [`stream`] reads one file on; [`rotation`] finds where a file went; [`tailer`] follows all files and is
+//! synchronous; [`watch`] notices changes; [`driver`] connects these with storage, bus and clock.
+//!
+//! Known limits: a file that is replaced by one with the same bytes before the position cannot be told from the old
+//! one. What a copy-and-truncate rotation loses between its copy and its truncation is lost to everybody. A writer that
+//! fills a file that it has extended with zero bytes before is not followed into the zeros.
 
+mod config;
 mod content;
+mod driver;
 mod fingerprint;
+mod meters;
 mod multiline;
 mod paths;
 mod position;
@@ -9,3 +24,104 @@ mod rotation;
 mod splitter;
 mod stream;
 mod tailer;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use opspilot_core::module::{BuildError, Category, Context, Manifest, Module, RunError};
+use opspilot_core::signal::BufferPool;
+use tokio::sync::Notify;
+
+pub use config::{Config, Encoding, Multiline, MultilineMode, WatchMode};
+
+use driver::{Driver, Eyes, Positions};
+use meters::Meters;
+use splitter::Splitter;
+use stream::Reading;
+use tailer::{Settings, Tailer};
+use watch::Watch;
+
+/// How many idle buffers are kept.
+const BUFFERS: usize = 16;
+
+/// Follows log files.
+#[derive(Debug)]
+pub struct FileTail {
+    config: Config,
+}
+
+#[async_trait]
+impl Module for FileTail {
+    const MANIFEST: Manifest = Manifest {
+        emits: &["log.ingested"],
+        enabled_by_default: false,
+        metrics: meters::METRICS,
+        ..Manifest::new(
+            "connector.fileTail",
+            Category::Connector,
+            "Follows log files through rotation.",
+        )
+    };
+
+    type Config = Config;
+
+    fn new(config: Config) -> Result<Self, BuildError> {
+        config.check()?;
+        Ok(Self { config })
+    }
+
+    async fn init(&mut self, cx: &Context) -> Result<(), RunError> {
+        cx.health.detail("path", self.config.patterns().join(", "));
+        Ok(())
+    }
+
+    async fn run(&mut self, cx: &Context) -> Result<(), RunError> {
+        let positions = Positions::open(cx).await?;
+        let stored = positions.load().await?;
+        let config::Checked { paths, joiner } = self
+            .config
+            .check()
+            .map_err(|error| RunError::new("cannot use the options", error))?;
+        let (changed, settled) = (Arc::<Notify>::default(), Arc::<Notify>::default());
+        let reading = Reading {
+            splitter: Splitter::new(self.config.max_line_length, joiner),
+            latin1: self.config.encoding == Encoding::Latin1,
+            line_patience: self.config.line_patience(),
+            group_patience: Duration::from_millis(self.config.multiline.flush_ms),
+            pool: BufferPool::new(BUFFERS),
+            settled: Arc::clone(&settled),
+        };
+        let now = tokio::time::Instant::now().into_std();
+        let tailer = Tailer::new(self.settings(cx), reading, paths, stored, now);
+        let watch = Watch::new(self.config.watch, Arc::clone(&changed));
+        let driver = Driver {
+            cx,
+            eyes: Some(Eyes { tailer, watch }),
+            positions,
+            changed,
+            settled,
+            poll_interval: Duration::from_millis(self.config.poll_interval_ms),
+            meters: Meters::new(cx),
+            storing: None,
+            stored_at: now,
+            looked_at: None,
+        };
+        driver.run().await
+    }
+}
+
+impl FileTail {
+    fn settings(&self, cx: &Context) -> Settings {
+        Settings {
+            module: cx.id.into(),
+            from_beginning: self.config.from_beginning,
+            rotate_wait: Duration::from_millis(self.config.rotate_wait_ms),
+            archive_ratio: self.config.max_archive_ratio,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

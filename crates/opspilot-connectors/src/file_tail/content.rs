@@ -37,9 +37,15 @@ pub(super) struct Facts {
 impl From<&fs::Metadata> for Facts {
     fn from(metadata: &fs::Metadata) -> Self {
         Self {
-            id: FileId { device: metadata.dev(), inode: metadata.ino() },
+            id: FileId {
+                device: metadata.dev(),
+                inode: metadata.ino(),
+            },
             size: metadata.len(),
-            modified: metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec()),
+            modified: metadata
+                .mtime()
+                .saturating_mul(1_000_000_000)
+                .saturating_add(metadata.mtime_nsec()),
             links: metadata.nlink(),
         }
     }
@@ -84,7 +90,12 @@ impl Content {
         let facts = Facts::from(&metadata);
         let content = match Compression::of(path) {
             None => Self::Plain(file),
-            Some(compression) => Self::Archive(Box::new(Archive::new(file, compression, facts.size, ratio)?)),
+            Some(compression) => Self::Archive(Box::new(Archive::new(
+                file,
+                compression,
+                facts.size,
+                ratio,
+            )?)),
         };
         Ok((content, facts))
     }
@@ -96,7 +107,12 @@ impl Content {
 
     /// Appends up to `limit` bytes from `position` on to `buffer`, and tells how many. Fewer than `limit` means that
     /// the content ends there now.
-    pub(super) fn read_at(&mut self, buffer: &mut Vec<u8>, limit: usize, position: u64) -> io::Result<usize> {
+    pub(super) fn read_at(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        limit: usize,
+        position: u64,
+    ) -> io::Result<usize> {
         match self {
             Self::Archive(archive) => archive.read_at(buffer, limit, position),
             Self::Plain(file) => read_plain(file, buffer, limit, position),
@@ -113,7 +129,12 @@ impl Content {
     /// True if the content starts with `head`, and has `tail` before `position`.
     ///
     /// An archive is read up to `position` for this; afterwards it can be read from there on.
-    pub(super) fn continues(&mut self, head: &Print, position: u64, tail: &Print) -> io::Result<bool> {
+    pub(super) fn continues(
+        &mut self,
+        head: &Print,
+        position: u64,
+        tail: &Print,
+    ) -> io::Result<bool> {
         if !head.starts(&self.head()?) {
             return Ok(false);
         }
@@ -121,13 +142,19 @@ impl Content {
             archive.skip_to(position.saturating_sub(tail.length.into()))?;
         }
         let mut bytes = Vec::with_capacity(TAIL);
-        self.read_at(&mut bytes, tail.len(), position.saturating_sub(tail.length.into()))?;
+        self.read_at(
+            &mut bytes,
+            tail.len(),
+            position.saturating_sub(tail.length.into()),
+        )?;
         Ok(Print::of(&bytes) == *tail)
     }
 
     /// True if the bytes before `position` are still `tail`.
     pub(super) fn still_has(&mut self, tail: &Tail, position: u64) -> io::Result<bool> {
-        let Self::Plain(file) = self else { return Ok(true) };
+        let Self::Plain(file) = self else {
+            return Ok(true);
+        };
         let mut bytes = [0; TAIL];
         let (bytes, _) = bytes.split_at_mut(tail.len());
         let start = position.saturating_sub(tail.len() as u64);
@@ -147,7 +174,9 @@ impl Content {
     /// Where data starts at or after `position`: behind a hole of a sparse file.
     pub(super) fn next_data(&self, position: u64) -> u64 {
         match self {
-            Self::Plain(file) => rustix::fs::seek(file, rustix::fs::SeekFrom::Data(position)).unwrap_or(position),
+            Self::Plain(file) => {
+                rustix::fs::seek(file, rustix::fs::SeekFrom::Data(position)).unwrap_or(position)
+            }
             Self::Archive(_) => position,
         }
     }
@@ -157,7 +186,8 @@ fn read_plain(file: &File, buffer: &mut Vec<u8>, limit: usize, position: u64) ->
     let before = buffer.len();
     buffer.reserve(limit);
     // The spare room of a reused buffer may be larger than asked for; what is read too much is dropped.
-    let read = rustix::io::retry_on_intr(|| rustix::io::pread(file, spare_capacity(buffer), position))?;
+    let read =
+        rustix::io::retry_on_intr(|| rustix::io::pread(file, spare_capacity(buffer), position))?;
     let kept = read.min(limit);
     buffer.truncate(before + kept);
     Ok(kept)
@@ -166,7 +196,7 @@ fn read_plain(file: &File, buffer: &mut Vec<u8>, limit: usize, position: u64) ->
 /// The inside of a compressed file, read from start to end once.
 pub(super) struct Archive {
     file: File,
-    decoder: Box<dyn Read + Send>,
+    decoder: Box<dyn Read + Send + Sync>,
     /// Decompressed bytes that were not passed yet.
     window: Vec<u8>,
     window_start: u64,
@@ -177,18 +207,28 @@ pub(super) struct Archive {
 impl Archive {
     fn new(file: File, compression: Compression, size: u64, ratio: u64) -> io::Result<Self> {
         let input = BufReader::new(file.try_clone()?);
-        let decoder: Box<dyn Read + Send> = match compression {
+        let decoder: Box<dyn Read + Send + Sync> = match compression {
             Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
             Compression::Zstandard => Box::new(zstd::stream::read::Decoder::with_buffer(input)?),
         };
         let allowed = ALWAYS_ALLOWED.max(size.saturating_mul(ratio));
-        Ok(Self { file, decoder, window: Vec::new(), window_start: 0, allowed, ended: false })
+        Ok(Self {
+            file,
+            decoder,
+            window: Vec::new(),
+            window_start: 0,
+            allowed,
+            ended: false,
+        })
     }
 
     fn read_at(&mut self, buffer: &mut Vec<u8>, limit: usize, position: u64) -> io::Result<usize> {
         self.pass(position)?;
         self.fill(limit)?;
-        let found = self.window.get(..limit.min(self.window.len())).unwrap_or_default();
+        let found = self
+            .window
+            .get(..limit.min(self.window.len()))
+            .unwrap_or_default();
         buffer.extend_from_slice(found);
         Ok(found.len())
     }
@@ -207,14 +247,18 @@ impl Archive {
     }
 
     fn pass(&mut self, position: u64) -> io::Result<()> {
-        let passed = position.checked_sub(self.window_start).and_then(|passed| usize::try_from(passed).ok());
+        let passed = position
+            .checked_sub(self.window_start)
+            .and_then(|passed| usize::try_from(passed).ok());
         match passed {
             Some(passed) if passed <= self.window.len() => {
                 self.window.drain(..passed);
                 self.window_start = position;
                 Ok(())
             }
-            _ => Err(io::Error::other("a compressed file is read from start to end only")),
+            _ => Err(io::Error::other(
+                "a compressed file is read from start to end only",
+            )),
         }
     }
 
@@ -224,7 +268,11 @@ impl Archive {
         if missing == 0 || self.ended {
             return Ok(());
         }
-        let read = self.decoder.by_ref().take(missing as u64).read_to_end(&mut self.window)?;
+        let read = self
+            .decoder
+            .by_ref()
+            .take(missing as u64)
+            .read_to_end(&mut self.window)?;
         self.ended = read < missing;
         if self.window_start + self.window.len() as u64 > self.allowed {
             return Err(io::Error::new(
@@ -238,6 +286,10 @@ impl Archive {
 
 impl std::fmt::Debug for Content {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if self.is_archive() { "Archive" } else { "Plain" })
+        f.write_str(if self.is_archive() {
+            "Archive"
+        } else {
+            "Plain"
+        })
     }
 }

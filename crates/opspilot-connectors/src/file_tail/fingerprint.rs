@@ -31,7 +31,10 @@ impl Print {
         let digest = digest::digest(&digest::SHA256, bytes);
         let mut hash = [0; 16];
         hash.copy_from_slice(digest.as_ref().split_at(16).0);
-        Self { length: u32::try_from(bytes.len()).unwrap_or(u32::MAX), hash: Hash(hash) }
+        Self {
+            length: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+            hash: Hash(hash),
+        }
     }
 
     /// The hash as hexadecimal digits.
@@ -51,7 +54,9 @@ impl Print {
 
     /// True if `bytes` starts with the bytes this was made of.
     pub(super) fn starts(&self, bytes: &[u8]) -> bool {
-        bytes.get(..self.len()).is_some_and(|start| Self::of(start) == *self)
+        bytes
+            .get(..self.len())
+            .is_some_and(|start| Self::of(start) == *self)
     }
 }
 
@@ -90,7 +95,10 @@ pub(super) struct Tail {
 
 impl Default for Tail {
     fn default() -> Self {
-        Self { bytes: [0; TAIL], length: 0 }
+        Self {
+            bytes: [0; TAIL],
+            length: 0,
+        }
     }
 }
 
@@ -109,7 +117,8 @@ impl Tail {
     #[must_use]
     pub(super) fn then(mut self, more: &[u8]) -> Self {
         if more.len() >= TAIL {
-            self.bytes.copy_from_slice(more.split_at(more.len() - TAIL).1);
+            self.bytes
+                .copy_from_slice(more.split_at(more.len() - TAIL).1);
             self.length = TAIL;
             return self;
         }
@@ -130,7 +139,9 @@ impl Tail {
 
 impl fmt::Debug for Tail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Tail").field(&String::from_utf8_lossy(self.as_bytes())).finish()
+        f.debug_tuple("Tail")
+            .field(&String::from_utf8_lossy(self.as_bytes()))
+            .finish()
     }
 }
 

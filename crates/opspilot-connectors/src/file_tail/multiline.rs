@@ -60,17 +60,26 @@ pub(super) enum Trace {
 impl Joiner {
     /// Joins the stack traces of five languages.
     pub(super) const fn traces(max_lines: usize) -> Self {
-        Self { rule: Rule::Traces, max_lines }
+        Self {
+            rule: Rule::Traces,
+            max_lines,
+        }
     }
 
     /// Starts a record at every line that matches `pattern`.
     pub(super) const fn start(pattern: Regex, max_lines: usize) -> Self {
-        Self { rule: Rule::Start(pattern), max_lines }
+        Self {
+            rule: Rule::Start(pattern),
+            max_lines,
+        }
     }
 
     /// Adds every line that matches `pattern` to the record before.
     pub(super) const fn continuing(pattern: Regex, max_lines: usize) -> Self {
-        Self { rule: Rule::Continue(pattern), max_lines }
+        Self {
+            rule: Rule::Continue(pattern),
+            max_lines,
+        }
     }
 
     /// How many lines a record has at most.
@@ -109,7 +118,11 @@ fn head(line: &[u8]) -> Option<Trace> {
     }
     if contains(line, b" panicked at ") && contains(line, b"thread '") {
         let message_follows = line.ends_with(b":");
-        return Some(if message_follows { Trace::RustMessage } else { Trace::RustBody });
+        return Some(if message_follows {
+            Trace::RustMessage
+        } else {
+            Trace::RustBody
+        });
     }
     if starts_with_any(line, &[b"panic: ", b"fatal error: "]) || is_goroutine(line) {
         return Some(Trace::Go);
@@ -122,13 +135,15 @@ fn head(line: &[u8]) -> Option<Trace> {
 
 /// The state behind `line` if it belongs to a trace in state `trace`.
 fn next(trace: Trace, line: &[u8]) -> Option<Trace> {
-    let indented = line.first().is_some_and(|&byte| byte == b' ' || byte == b'\t');
+    let indented = line
+        .first()
+        .is_some_and(|&byte| byte == b' ' || byte == b'\t');
     let text = line.trim_ascii();
     match trace {
         Trace::Pattern => None,
-        Trace::Frames { braces: true } => {
-            (indented || text == b"}").then_some(Trace::Frames { braces: text != b"}" })
-        }
+        Trace::Frames { braces: true } => (indented || text == b"}").then_some(Trace::Frames {
+            braces: text != b"}",
+        }),
         Trace::Frames { braces: false } => next_frame(text, indented),
         Trace::NodeSource(step) => next_of_node_report(step, line),
         Trace::NodeEnd => line.starts_with(b"Node.js v").then_some(Trace::NodeEnd),
@@ -153,11 +168,15 @@ fn next_frame(text: &[u8], indented: bool) -> Option<Trace> {
     }
     let cause = starts_with_any(text, &[b"Caused by: ", b"Suppressed: "]);
     let frame = starts_with_any(text, &[b"at ", b"... ", b"- locked ", b"[cause]: "]);
-    (cause || (indented && frame)).then(|| Trace::Frames { braces: text.ends_with(b" {") })
+    (cause || (indented && frame)).then(|| Trace::Frames {
+        braces: text.ends_with(b" {"),
+    })
 }
 
 fn next_of_node_report(step: u8, line: &[u8]) -> Option<Trace> {
-    let carets = line.iter().all(|&byte| byte == b' ' || byte == b'\t' || byte == b'^');
+    let carets = line
+        .iter()
+        .all(|&byte| byte == b' ' || byte == b'\t' || byte == b'^');
     match step {
         0 if !line.is_empty() => Some(Trace::NodeSource(1)),
         1 if carets && !line.is_empty() => Some(Trace::NodeSource(2)),
@@ -177,34 +196,42 @@ fn starts_with_any(line: &[u8], starts: &[&[u8]]) -> bool {
 
 /// `…Exception: …`, `…Error` at the end of the line, `Exception in thread …`.
 fn names_exception(line: &[u8]) -> bool {
-    [&b"Exception"[..], b"Error", b"Throwable"].iter().any(|name| {
-        memmem::find_iter(line, name).any(|at| {
-            let behind = line.get(at + name.len()..).unwrap_or_default();
-            behind.trim_ascii().is_empty()
-                || starts_with_any(behind, &[b": ", b" [", b" in thread "])
+    [&b"Exception"[..], b"Error", b"Throwable"]
+        .iter()
+        .any(|name| {
+            memmem::find_iter(line, name).any(|at| {
+                let behind = line.get(at + name.len()..).unwrap_or_default();
+                behind.trim_ascii().is_empty()
+                    || starts_with_any(behind, &[b": ", b" [", b" in thread "])
+            })
         })
-    })
 }
 
 /// `/srv/app/index.js:12` and `node:internal/modules:988`: how Node starts its report of an uncaught exception.
 fn is_node_location(line: &[u8]) -> bool {
-    let Some(colon) = memchr::memrchr(b':', line) else { return false };
+    let Some(colon) = memchr::memrchr(b':', line) else {
+        return false;
+    };
     let (file, number) = line.split_at(colon);
     let number = number.get(1..).unwrap_or_default();
     let script = file.starts_with(b"node:")
-        || [&b".js"[..], b".mjs", b".cjs", b".ts"].iter().any(|ending| file.ends_with(ending));
+        || [&b".js"[..], b".mjs", b".cjs", b".ts"]
+            .iter()
+            .any(|ending| file.ends_with(ending));
     script && !number.is_empty() && number.iter().all(u8::is_ascii_digit) && !contains(file, b" ")
 }
 
 fn is_python_head(line: &[u8]) -> bool {
-    line.trim_ascii_end().ends_with(b"Traceback (most recent call last):")
+    line.trim_ascii_end()
+        .ends_with(b"Traceback (most recent call last):")
 }
 
 /// `package.Name: message`, `KeyboardInterrupt`.
 fn is_python_exception(text: &[u8]) -> bool {
     let end = memchr::memchr(b':', text).unwrap_or(text.len());
     let name = text.get(..end).unwrap_or_default();
-    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.') || *byte >= 0x80;
+    let is_word =
+        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.') || *byte >= 0x80;
     !name.is_empty() && name.iter().all(is_word)
 }
 
@@ -223,8 +250,14 @@ fn is_goroutine(text: &[u8]) -> bool {
 }
 
 fn is_go(text: &[u8]) -> bool {
-    let starts: [&[u8]; 6] =
-        [b"panic: ", b"[signal ", b"created by ", b"exit status ", b"runtime stack:", b"...additional frames"];
+    let starts: [&[u8]; 6] = [
+        b"panic: ",
+        b"[signal ",
+        b"created by ",
+        b"exit status ",
+        b"runtime stack:",
+        b"...additional frames",
+    ];
     let call = text.ends_with(b")") && contains(text, b"(") && !contains(text, b" (");
     text.is_empty() || is_goroutine(text) || starts_with_any(text, &starts) || call
 }

@@ -47,18 +47,32 @@ impl Paths {
     /// # Errors
     /// The text that is no glob, and why.
     pub(super) fn parse(patterns: &[&str], exclude: &[String]) -> Result<Self, (String, String)> {
-        let patterns = patterns.iter().map(|text| Pattern::parse(text)).collect::<Result<_, _>>()?;
+        let patterns = patterns
+            .iter()
+            .map(|text| Pattern::parse(text))
+            .collect::<Result<_, _>>()?;
         let mut builder = GlobSetBuilder::new();
         for text in exclude {
             builder.add(glob(text)?);
         }
-        let exclude = builder.build().map_err(|error| (exclude.join(", "), error.to_string()))?;
+        let exclude = builder
+            .build()
+            .map_err(|error| (exclude.join(", "), error.to_string()))?;
         Ok(Self { patterns, exclude })
     }
 
     /// The patterns as configured.
     pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
         self.patterns.iter().map(|pattern| pattern.text.as_str())
+    }
+
+    /// The patterns that are plain paths, with their indexes.
+    pub(super) fn fixed(&self) -> impl Iterator<Item = (&Path, usize)> {
+        let patterns = self.patterns.iter().enumerate();
+        patterns.filter_map(|(index, pattern)| match pattern.steps.as_slice() {
+            [Step::Fixed(path)] => Some((path.as_path(), index)),
+            _ => None,
+        })
     }
 
     /// Walks the file system along the patterns.
@@ -80,7 +94,9 @@ impl Paths {
 
     /// True if the coming or going of `path` may change what [`Paths::expand`] finds.
     pub(super) fn concerns(&self, path: &Path) -> bool {
-        self.patterns.iter().any(|pattern| pattern.whole.is_match(path) || pattern.may_lead_through(path))
+        self.patterns
+            .iter()
+            .any(|pattern| pattern.whole.is_match(path) || pattern.may_lead_through(path))
     }
 }
 
@@ -90,7 +106,8 @@ impl Pattern {
         let mut steps = Vec::new();
         for component in Path::new(text).components() {
             let name = component.as_os_str().to_string_lossy();
-            let is_glob = matches!(component, Component::Normal(_)) && name.contains(['*', '?', '[', '{']);
+            let is_glob =
+                matches!(component, Component::Normal(_)) && name.contains(['*', '?', '[', '{']);
             match (is_glob, steps.last_mut()) {
                 (true, _) if name == "**" => steps.push(Step::Deep),
                 (true, _) => steps.push(Step::Glob(glob(&name)?.compile_matcher())),
@@ -98,14 +115,20 @@ impl Pattern {
                 (false, _) => steps.push(Step::Fixed(PathBuf::from(component.as_os_str()))),
             }
         }
-        Ok(Self { text: text.to_owned(), steps, whole })
+        Ok(Self {
+            text: text.to_owned(),
+            steps,
+            whole,
+        })
     }
 
     /// True if `path` is a folder on the way to files that match.
     fn may_lead_through(&self, path: &Path) -> bool {
         match self.steps.first() {
             Some(Step::Fixed(fixed)) if self.steps.len() == 1 => fixed.starts_with(path),
-            Some(Step::Fixed(fixed)) => fixed.starts_with(path) || (path.starts_with(fixed) && self.is_nested(path)),
+            Some(Step::Fixed(fixed)) => {
+                fixed.starts_with(path) || (path.starts_with(fixed) && self.is_nested(path))
+            }
             _ => self.is_nested(path),
         }
     }
@@ -127,12 +150,16 @@ fn glob(text: &str) -> Result<globset::Glob, (String, String)> {
 
 fn walk(at: PathBuf, steps: &[Step], files: &mut Vec<PathBuf>, expansion: &mut Expansion) {
     let Some((step, rest)) = steps.split_first() else {
-        return if at.is_file() { files.push(at) };
+        return if at.is_file() {
+            files.push(at)
+        };
     };
     match step {
         Step::Fixed(path) => {
             let next = at.join(path);
-            expansion.folders.insert(nearest_folder(&next, rest.is_empty()));
+            expansion
+                .folders
+                .insert(nearest_folder(&next, rest.is_empty()));
             if next.exists() {
                 walk(next, rest, files, expansion);
             }
@@ -159,20 +186,32 @@ fn walk(at: PathBuf, steps: &[Step], files: &mut Vec<PathBuf>, expansion: &mut E
 /// The folder to watch for `path`: the one it lies in if it is a file, else itself; or what exists on the way there.
 fn nearest_folder(path: &Path, is_file: bool) -> PathBuf {
     let start = if is_file { path.parent() } else { Some(path) };
-    let existing = start.into_iter().flat_map(Path::ancestors).find(|folder| folder.is_dir());
+    let existing = start
+        .into_iter()
+        .flat_map(Path::ancestors)
+        .find(|folder| folder.is_dir());
     existing.map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }
 
 fn list(folder: &Path, expansion: &mut Expansion) -> Vec<PathBuf> {
-    let shown = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let shown = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
     if !shown.is_dir() {
         return Vec::new();
     }
     expansion.folders.insert(shown.to_owned());
     match fs::read_dir(shown) {
-        Ok(entries) => entries.filter_map(Result::ok).map(|entry| folder.join(entry.file_name())).collect(),
+        Ok(entries) => entries
+            .filter_map(Result::ok)
+            .map(|entry| folder.join(entry.file_name()))
+            .collect(),
         Err(error) => {
-            expansion.problems.push((shown.to_owned(), error.to_string()));
+            expansion
+                .problems
+                .push((shown.to_owned(), error.to_string()));
             Vec::new()
         }
     }
@@ -217,7 +256,11 @@ mod tests {
             ("none/*.log", &[], &[]),
             ("one", &[], &[]),
         ] {
-            assert_eq!(expand(folder.path(), pattern, exclude), expected, "{pattern}");
+            assert_eq!(
+                expand(folder.path(), pattern, exclude),
+                expected,
+                "{pattern}"
+            );
         }
     }
 

@@ -62,12 +62,18 @@ impl Position {
 
     /// Which file it was read from.
     pub(super) const fn file(&self) -> FileId {
-        FileId { device: self.device, inode: self.inode }
+        FileId {
+            device: self.device,
+            inode: self.inode,
+        }
     }
 }
 
 impl Record for Position {
-    const COLLECTION: CollectionSpec = CollectionSpec { name: "positions", indexes: &[] };
+    const COLLECTION: CollectionSpec = CollectionSpec {
+        name: "positions",
+        indexes: &[],
+    };
 
     fn key(&self) -> String {
         self.stream.clone()
@@ -85,7 +91,10 @@ pub(super) struct Begun {
 }
 
 impl Record for Begun {
-    const COLLECTION: CollectionSpec = CollectionSpec { name: "begun", indexes: &[] };
+    const COLLECTION: CollectionSpec = CollectionSpec {
+        name: "begun",
+        indexes: &[],
+    };
 
     fn key(&self) -> String {
         self.pattern.clone()

@@ -23,12 +23,19 @@ pub(super) struct Listings(HashMap<PathBuf, Vec<String>>);
 impl Listings {
     /// The files beside `log` that belong to the same family, or whose names start with its name; newest first.
     pub(super) fn siblings(&mut self, log: &Path) -> Vec<Sibling> {
-        let (Some(folder), Some(name)) = (log.parent(), log.file_name().and_then(|name| name.to_str())) else {
+        let (Some(folder), Some(name)) =
+            (log.parent(), log.file_name().and_then(|name| name.to_str()))
+        else {
             return Vec::new();
         };
         let family = family(name);
-        let stem = family.rsplit_once('.').map_or(family.as_str(), |(stem, _)| stem);
-        let names = self.0.entry(folder.to_owned()).or_insert_with(|| list(folder));
+        let stem = family
+            .rsplit_once('.')
+            .map_or(family.as_str(), |(stem, _)| stem);
+        let names = self
+            .0
+            .entry(folder.to_owned())
+            .or_insert_with(|| list(folder));
         let start = names.partition_point(|other| other.as_str() < stem);
         let mut found: Vec<Sibling> = names
             .iter()
@@ -38,7 +45,10 @@ impl Listings {
             .filter_map(|other| {
                 let path = folder.join(other);
                 let metadata = fs::metadata(&path).ok().filter(fs::Metadata::is_file)?;
-                Some(Sibling { path, facts: Facts::from(&metadata) })
+                Some(Sibling {
+                    path,
+                    facts: Facts::from(&metadata),
+                })
             })
             .collect();
         found.sort_by(|left, right| {
@@ -49,16 +59,26 @@ impl Listings {
 }
 
 fn list(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let entries = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok);
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
     names.sort_unstable();
     names
 }
 
 /// True if rotation may have given `path` to what was at `place`.
 pub(super) fn is_beside(place: &Path, path: &Path) -> bool {
-    let names = (place.file_name().and_then(|name| name.to_str()), path.file_name().and_then(|name| name.to_str()));
-    let (Some(log), Some(other)) = names else { return false };
+    let names = (
+        place.file_name().and_then(|name| name.to_str()),
+        path.file_name().and_then(|name| name.to_str()),
+    );
+    let (Some(log), Some(other)) = names else {
+        return false;
+    };
     place.parent() == path.parent() && log != other && are_related(log, &family(log), other)
 }
 
@@ -70,19 +90,27 @@ fn are_related(log: &str, family_of_log: &str, other: &str) -> bool {
 fn family(name: &str) -> String {
     let plain = without_compression(name).unwrap_or(name);
     let cut = |text: &str| {
-        let marks = text.match_indices(['.', '-', '_']).filter(|(at, _)| *at > 0);
+        let marks = text
+            .match_indices(['.', '-', '_'])
+            .filter(|(at, _)| *at > 0);
         let mut rests = marks.map(|(at, _)| text.split_at(at));
-        rests.find(|(_, rest)| is_generation_mark(rest)).map(|(base, _)| base.to_owned())
+        rests
+            .find(|(_, rest)| is_generation_mark(rest))
+            .map(|(base, _)| base.to_owned())
     };
     let before_extension = || {
         let (stem, extension) = plain.rsplit_once('.')?;
         cut(stem).map(|base| format!("{base}.{extension}"))
     };
-    cut(plain).or_else(before_extension).unwrap_or_else(|| plain.to_owned())
+    cut(plain)
+        .or_else(before_extension)
+        .unwrap_or_else(|| plain.to_owned())
 }
 
 fn without_compression(name: &str) -> Option<&str> {
-    [".gz", ".zst", ".bz2", ".xz"].iter().find_map(|ending| name.strip_suffix(ending))
+    [".gz", ".zst", ".bz2", ".xz"]
+        .iter()
+        .find_map(|ending| name.strip_suffix(ending))
 }
 
 /// True if `other` is how rotation tools name earlier generations of `name`: `app.log.1`, `app.log-20260220.gz`,
@@ -99,16 +127,24 @@ pub(super) fn is_rotated_name(name: &str, other: &str) -> bool {
     let Some((stem, extension)) = name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()) else {
         return false;
     };
-    let middle = other.strip_prefix(stem).and_then(|rest| rest.strip_suffix(extension));
-    middle.and_then(|middle| middle.strip_suffix('.')).is_some_and(is_generation_mark)
+    let middle = other
+        .strip_prefix(stem)
+        .and_then(|rest| rest.strip_suffix(extension));
+    middle
+        .and_then(|middle| middle.strip_suffix('.'))
+        .is_some_and(is_generation_mark)
 }
 
 /// `.1`, `-20260220`, `.2026-02-20T10`, `_3`, `.old`.
 fn is_generation_mark(text: &str) -> bool {
     let separators = ['.', '-', '_'];
-    let Some(mark) = text.strip_prefix(separators) else { return false };
+    let Some(mark) = text.strip_prefix(separators) else {
+        return false;
+    };
     let numbered = mark.starts_with(|first: char| first.is_ascii_digit())
-        && mark.chars().all(|next| next.is_ascii_digit() || ".-_:+TZ".contains(next));
+        && mark
+            .chars()
+            .all(|next| next.is_ascii_digit() || ".-_:+TZ".contains(next));
     numbered || ["old", "prev"].contains(&mark)
 }
 
@@ -144,7 +180,11 @@ impl Search<'_> {
     /// The stream's file, or a copy of it, beside the places where it was. `taken` are files that other streams read.
     ///
     /// The file itself wins over a copy, and a copy over an archive.
-    pub(super) fn beside(&self, taken: &BTreeSet<FileId>, listings: &mut Listings) -> Option<Found> {
+    pub(super) fn beside(
+        &self,
+        taken: &BTreeSet<FileId>,
+        listings: &mut Listings,
+    ) -> Option<Found> {
         let place = Path::new(&self.position.place);
         if self.position.name != self.position.place
             && let Some(found) = self.at(place)
@@ -156,21 +196,34 @@ impl Search<'_> {
             candidates.extend(listings.siblings(Path::new(&self.position.name)));
         }
         let own = self.position.file();
-        candidates.retain(|candidate| candidate.facts.id == own || !taken.contains(&candidate.facts.id));
+        candidates
+            .retain(|candidate| candidate.facts.id == own || !taken.contains(&candidate.facts.id));
         candidates.sort_by_key(|candidate| {
-            (candidate.facts.id != own, Compression::of(&candidate.path).is_some())
+            (
+                candidate.facts.id != own,
+                Compression::of(&candidate.path).is_some(),
+            )
         });
-        candidates.iter().find_map(|candidate| self.open(&candidate.path))
+        candidates
+            .iter()
+            .find_map(|candidate| self.open(&candidate.path))
     }
 
     fn open(&self, path: &Path) -> Option<Found> {
         let (mut content, facts) = Content::open(path, self.ratio).ok()?;
         let position = self.position;
         let is_same_file = facts.id == position.file();
-        // A few first bytes do not tell a copy from another file with the same banner.
-        let enough = is_same_file || position.head.is_telling() || position.offset > 0;
-        let continues = content.continues(&position.head, position.offset, &position.tail).unwrap_or(false);
-        (enough && continues).then(|| Found { path: path.to_owned(), content, facts, is_same_file })
+        // An empty file is the start of every other.
+        let enough = is_same_file || position.head.len() > 0;
+        let continues = content
+            .continues(&position.head, position.offset, &position.tail)
+            .unwrap_or(false);
+        (enough && continues).then(|| Found {
+            path: path.to_owned(),
+            content,
+            facts,
+            is_same_file,
+        })
     }
 }
 

@@ -64,7 +64,11 @@ impl Splitter {
         let mut start = 0;
         if skipping {
             let Some(feed) = memchr(b'\n', bytes) else {
-                return Split { consumed: bytes.len(), skipping: true, cut: 0 };
+                return Split {
+                    consumed: bytes.len(),
+                    skipping: true,
+                    cut: 0,
+                };
             };
             start = feed + 1;
         }
@@ -100,7 +104,11 @@ impl Splitter {
             start = rest.end;
             deliver(rest);
         }
-        Split { consumed: start, skipping: too_long, cut }
+        Split {
+            consumed: start,
+            skipping: too_long,
+            cut,
+        }
     }
 
     fn groups(
@@ -111,7 +119,13 @@ impl Splitter {
         until: Until,
         record: impl FnMut(Range<usize>),
     ) -> Split {
-        let mut group = Group { joiner, bytes, record, open: None, cut: 0 };
+        let mut group = Group {
+            joiner,
+            bytes,
+            record,
+            open: None,
+            cut: 0,
+        };
         let base = start;
         for feed in memchr_iter(b'\n', bytes.get(start..).unwrap_or_default()) {
             group.line(self.content(bytes, start..base + feed));
@@ -123,12 +137,18 @@ impl Splitter {
             start = rest.end;
             group.line(self.content(bytes, rest));
         }
-        if until == Until::Newline && let Some(open) = &group.open {
+        if until == Until::Newline
+            && let Some(open) = &group.open
+        {
             start = open.range.start;
         } else {
             group.close();
         }
-        Split { consumed: start, skipping: too_long, cut: group.cut }
+        Split {
+            consumed: start,
+            skipping: too_long,
+            cut: group.cut,
+        }
     }
 
     fn content(&self, bytes: &[u8], range: Range<usize>) -> Line {
@@ -189,7 +209,11 @@ impl<F: FnMut(Range<usize>)> Group<'_, F> {
         }
         match self.joiner.begins(text) {
             Advance::Open(trace) if !line.cut && self.joiner.max_lines() > 1 => {
-                self.open = Some(Open { range: line.range, lines: 1, trace });
+                self.open = Some(Open {
+                    range: line.range,
+                    lines: 1,
+                    trace,
+                });
             }
             Advance::Open(_) | Advance::Whole => (self.record)(line.range),
         }

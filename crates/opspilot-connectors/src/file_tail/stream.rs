@@ -168,8 +168,21 @@ pub(super) struct Start {
 
 impl Stream {
     /// A stream that begins.
-    pub(super) fn new(start: Start, content: Option<Content>, reading: &Reading, now: Instant) -> Self {
-        let Start { source, place, file, modified, head, role, mark } = start;
+    pub(super) fn new(
+        start: Start,
+        content: Option<Content>,
+        reading: &Reading,
+        now: Instant,
+    ) -> Self {
+        let Start {
+            source,
+            place,
+            file,
+            modified,
+            head,
+            role,
+            mark,
+        } = start;
         Self {
             source: Arc::new(source),
             place,
@@ -182,7 +195,12 @@ impl Stream {
             resting_until: None,
             head,
             at: mark,
-            seen: Seen { end: mark.offset, tail: mark.tail, since: now, whole_lines: false },
+            seen: Seen {
+                end: mark.offset,
+                tail: mark.tail,
+                since: now,
+                whole_lines: false,
+            },
             sent: VecDeque::new(),
             settled: mark,
             tracker: PositionTracker::new(mark.offset, Arc::clone(&reading.settled)),
@@ -191,7 +209,12 @@ impl Stream {
     }
 
     /// A stream that an earlier run stored. Where its file is must be found out.
-    pub(super) fn resumed(position: Position, module: &Arc<str>, reading: &Reading, now: Instant) -> Self {
+    pub(super) fn resumed(
+        position: Position,
+        module: &Arc<str>,
+        reading: &Reading,
+        now: Instant,
+    ) -> Self {
         let mark = Mark {
             offset: position.offset,
             line: position.line,
@@ -229,7 +252,11 @@ impl Stream {
 
     /// How long the content is, as far as it is known.
     pub(super) fn length(&self) -> u64 {
-        let size = self.content.as_ref().filter(|content| !content.is_archive()).map(Content::facts);
+        let size = self
+            .content
+            .as_ref()
+            .filter(|content| !content.is_archive())
+            .map(Content::facts);
         let size = size.and_then(io::Result::ok).map_or(0, |facts| facts.size);
         size.max(self.at.offset)
     }
@@ -237,7 +264,9 @@ impl Stream {
     /// True if the open file no longer has what was read from it.
     pub(super) fn is_replaced(&mut self) -> bool {
         let seen = self.seen;
-        self.content.as_mut().is_some_and(|content| !content.still_has(&seen.tail, seen.end).unwrap_or(true))
+        self.content
+            .as_mut()
+            .is_some_and(|content| !content.still_has(&seen.tail, seen.end).unwrap_or(true))
     }
 
     /// The end of what was read.
@@ -277,12 +306,17 @@ impl Stream {
 
     /// When to read again although nothing happened: to deliver what is held back, or after a rest.
     pub(super) fn wakes_at(&self, reading: &Reading) -> Option<Instant> {
-        let held = (self.unread() > 0 && self.content.is_some()).then(|| self.seen.since + self.patience(reading));
+        let held = (self.unread() > 0 && self.content.is_some())
+            .then(|| self.seen.since + self.patience(reading));
         self.resting_until.or(held)
     }
 
     const fn patience(&self, reading: &Reading) -> Duration {
-        if self.seen.whole_lines { reading.group_patience } else { reading.line_patience }
+        if self.seen.whole_lines {
+            reading.group_patience
+        } else {
+            reading.line_patience
+        }
     }
 
     /// Reads the next records.
@@ -293,7 +327,10 @@ impl Stream {
         if self.tracker.has_failed() {
             self.rewind(reading, now.monotonic);
         }
-        if self.resting_until.is_some_and(|until| now.monotonic < until) {
+        if self
+            .resting_until
+            .is_some_and(|until| now.monotonic < until)
+        {
             return Ok(Step::Idle);
         }
         self.resting_until = None;
@@ -301,7 +338,9 @@ impl Stream {
             return Ok(Step::Blocked);
         }
         let limit = reading.limit();
-        let Some(content) = &mut self.content else { return Ok(Step::Idle) };
+        let Some(content) = &mut self.content else {
+            return Ok(Step::Idle);
+        };
         let mut buffer = reading.pool.take(0);
         buffer.reserve(expected(content, self.at.offset, limit));
         let read = content.read_at(&mut buffer, limit, self.at.offset)?;
@@ -321,10 +360,16 @@ impl Stream {
     fn until(&mut self, buffer: &[u8], ended: bool, reading: &Reading, now: Instant) -> Until {
         let end = self.at.offset + buffer.len() as u64;
         if end != self.seen.end {
-            self.seen = Seen { end, tail: self.at.tail.then(buffer), since: now, whole_lines: false };
+            self.seen = Seen {
+                end,
+                tail: self.at.tail.then(buffer),
+                since: now,
+                whole_lines: false,
+            };
         }
         let nothing_follows = self.role == Role::Fixed && ended;
-        let patience_ended = now.saturating_duration_since(self.seen.since) >= self.patience(reading);
+        let patience_ended =
+            now.saturating_duration_since(self.seen.since) >= self.patience(reading);
         if ended && !buffer.is_empty() && (nothing_follows || patience_ended) {
             Until::End
         } else {
@@ -348,25 +393,45 @@ impl Stream {
             skipping: split.skipping,
             tail: before.tail.then(consumed),
         };
-        let tally = Tally { bytes: consumed.len() as u64, lines, cut: split.cut };
+        let tally = Tally {
+            bytes: consumed.len() as u64,
+            lines,
+            cut: split.cut,
+        };
         let ack = self.tracker.begin(self.at.offset);
         self.sent.push_back(self.at);
         if lines == 0 {
             drop(ack);
             return Step::Moved(tally);
         }
-        let records = Records { ranges, length: split.consumed, before };
-        Step::Batch(self.builder(buffer, &records, reading, now.wall).build(self.at.offset, ack), tally)
+        let records = Records {
+            ranges,
+            length: split.consumed,
+            before,
+        };
+        Step::Batch(
+            self.builder(buffer, &records, reading, now.wall)
+                .build(self.at.offset, ack),
+            tally,
+        )
     }
 
-    fn split(&self, buffer: &[u8], until: Until, reading: &Reading, ranges: &mut Vec<Range<usize>>) -> Split {
+    fn split(
+        &self,
+        buffer: &[u8],
+        until: Until,
+        reading: &Reading,
+        ranges: &mut Vec<Range<usize>>,
+    ) -> Split {
         let splitter = &reading.splitter;
         let split = splitter.split(buffer, self.at.skipping, until, |range| ranges.push(range));
         let is_full = buffer.len() >= reading.limit();
         if split.consumed > 0 || !is_full {
             return split;
         }
-        splitter.split(buffer, self.at.skipping, Until::Full, |range| ranges.push(range))
+        splitter.split(buffer, self.at.skipping, Until::Full, |range| {
+            ranges.push(range)
+        })
     }
 
     fn builder(
@@ -380,9 +445,14 @@ impl Stream {
         let origin = (records.before.offset, records.before.line + 1);
         // What is behind the last record is read again.
         buffer.truncate(records.length);
-        let text = if reading.latin1 { utf8_of_latin1(&buffer, ranges, &reading.pool) } else { (buffer, Vec::new()) };
+        let text = if reading.latin1 {
+            utf8_of_latin1(&buffer, ranges, &reading.pool)
+        } else {
+            (buffer, Vec::new())
+        };
         let (buffer, moved) = text;
-        let mut builder = LogBatchBuilder::new(Arc::clone(&self.source), buffer, origin, wall).pooled(&reading.pool);
+        let mut builder = LogBatchBuilder::new(Arc::clone(&self.source), buffer, origin, wall)
+            .pooled(&reading.pool);
         builder.reserve(ranges.len());
         let occupied = if reading.latin1 { &moved } else { ranges };
         for (occupied, range) in occupied.iter().zip(ranges) {
@@ -402,9 +472,20 @@ impl Stream {
         tally.bytes = end - self.at.offset;
         let before = Tail::default().then(&[0; TAIL]);
         let zeros_before = usize::try_from(tally.bytes.min(TAIL as u64)).unwrap_or(0);
-        let tail = self.at.tail.then(before.as_bytes().get(..zeros_before).unwrap_or_default());
-        self.at = Mark { offset: end, tail, ..self.at };
-        self.seen = Seen { end, tail, ..self.seen };
+        let tail = self
+            .at
+            .tail
+            .then(before.as_bytes().get(..zeros_before).unwrap_or_default());
+        self.at = Mark {
+            offset: end,
+            tail,
+            ..self.at
+        };
+        self.seen = Seen {
+            end,
+            tail,
+            ..self.seen
+        };
         self.sent.push_back(self.at);
         drop(self.tracker.begin(end));
         Step::Moved(tally)
@@ -421,7 +502,12 @@ impl Stream {
     fn rewind(&mut self, reading: &Reading, now: Instant) {
         self.settle();
         self.at = self.settled;
-        self.seen = Seen { end: self.at.offset, tail: self.at.tail, since: now, whole_lines: false };
+        self.seen = Seen {
+            end: self.at.offset,
+            tail: self.at.tail,
+            since: now,
+            whole_lines: false,
+        };
         self.sent.clear();
         self.tracker = PositionTracker::new(self.at.offset, Arc::clone(&reading.settled));
         self.resting_until = Some(now + REST_AFTER_FAILURE);
@@ -447,13 +533,21 @@ impl Stream {
         let is_done = self.role == Role::Done && !self.is_waiting();
         let position = self.position(self.settled, is_done, touched);
         let stored = self.stored.as_ref();
-        let is_new = stored.is_none_or(|stored| Position { touched, modified: position.modified, ..stored.clone() } != position);
+        let is_new = stored.is_none_or(|stored| {
+            Position {
+                touched,
+                modified: position.modified,
+                ..stored.clone()
+            } != position
+        });
         is_new.then_some(position)
     }
 
     /// How many bytes lie between what is stored and what could be.
     pub(super) fn unstored_bytes(&self) -> u64 {
-        self.tracker.settled().saturating_sub(self.stored.as_ref().map_or(0, |stored| stored.offset))
+        self.tracker
+            .settled()
+            .saturating_sub(self.stored.as_ref().map_or(0, |stored| stored.offset))
     }
 
     /// Notes that `position` is stored.
@@ -466,6 +560,13 @@ impl Stream {
         self.stored.is_none()
     }
 
+    /// True if it was stored with an empty fingerprint.
+    pub(super) fn is_nameless(&self) -> bool {
+        self.stored
+            .as_ref()
+            .is_some_and(|stored| stored.head.len() == 0)
+    }
+
     /// The position behind everything sent, to look for the rest of the content.
     pub(super) fn reading_position(&self) -> Position {
         self.position(self.at, false, 0)
@@ -473,7 +574,10 @@ impl Stream {
 
     fn position(&self, mark: Mark, finished: bool, touched: u64) -> Position {
         // Of a stream that was stored by an earlier run, only the print of the bytes is known.
-        let stored = self.stored.as_ref().filter(|stored| stored.offset == mark.offset);
+        let stored = self
+            .stored
+            .as_ref()
+            .filter(|stored| stored.offset == mark.offset);
         let tail = stored.map_or_else(|| mark.tail.print(), |stored| stored.tail);
         Position {
             format: Position::FORMAT,
@@ -518,14 +622,21 @@ impl Stream {
         self.opened = true;
         self.drained = false;
         self.load_tail()?;
-        self.seen = Seen { end: self.at.offset, tail: self.at.tail, since: now, whole_lines: false };
+        self.seen = Seen {
+            end: self.at.offset,
+            tail: self.at.tail,
+            since: now,
+            whole_lines: false,
+        };
         Ok(())
     }
 
     /// Loads the bytes before the position, which the stored form has only a print of.
     fn load_tail(&mut self) -> io::Result<()> {
         let length = usize::try_from(self.at.offset).map_or(TAIL, |offset| offset.min(TAIL));
-        let Some(content) = &mut self.content else { return Ok(()) };
+        let Some(content) = &mut self.content else {
+            return Ok(());
+        };
         if self.at.tail.len() >= length {
             return Ok(());
         }
@@ -542,8 +653,15 @@ impl Stream {
 /// How many bytes to make room for.
 fn expected(content: &Content, offset: u64, limit: usize) -> usize {
     let size = content.facts().map_or(u64::MAX, |facts| facts.size);
-    let rest = if content.is_archive() { limit as u64 } else { size.saturating_sub(offset) };
-    usize::try_from(rest).unwrap_or(limit).saturating_add(1).min(limit)
+    let rest = if content.is_archive() {
+        limit as u64
+    } else {
+        size.saturating_sub(offset)
+    };
+    usize::try_from(rest)
+        .unwrap_or(limit)
+        .saturating_add(1)
+        .min(limit)
 }
 
 /// The records found in a buffer.
@@ -557,7 +675,11 @@ struct Records {
 
 /// The records as UTF-8, each with a line feed behind it, and where they are. ISO 8859-1 is the first 256 characters
 /// of Unicode.
-fn utf8_of_latin1(buffer: &[u8], ranges: &[Range<usize>], pool: &BufferPool) -> (Vec<u8>, Vec<Range<usize>>) {
+fn utf8_of_latin1(
+    buffer: &[u8],
+    ranges: &[Range<usize>],
+    pool: &BufferPool,
+) -> (Vec<u8>, Vec<Range<usize>>) {
     let mut text = pool.take(buffer.len() + buffer.len() / 8);
     let mut moved = Vec::with_capacity(ranges.len());
     for range in ranges {

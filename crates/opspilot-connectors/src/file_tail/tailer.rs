@@ -3,6 +3,7 @@
 
 mod scan;
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -67,6 +68,20 @@ pub(super) struct Turn {
     pub(super) wakes_at: Option<Instant>,
     /// What to watch, if that may have changed.
     pub(super) interest: Option<Interest>,
+}
+
+impl Turn {
+    /// Adds what a turn right after this one came to.
+    pub(super) fn add(&mut self, later: Self) {
+        self.news.positions.extend(later.news.positions);
+        self.news.begun.extend(later.news.begun);
+        self.news.forgotten.extend(later.news.forgotten);
+        self.batches.extend(later.batches);
+        self.again = later.again;
+        self.blocked = later.blocked;
+        self.wakes_at = later.wakes_at;
+        self.interest = later.interest;
+    }
 }
 
 /// Facts that must be stored before anything of their streams is sent.
@@ -165,7 +180,11 @@ impl Tailer {
             places: HashMap::new(),
             finished: HashMap::new(),
             forgotten: Vec::new(),
-            begun: stored.begun.into_iter().map(|begun| (begun.pattern, begun.since)).collect(),
+            begun: stored
+                .begun
+                .into_iter()
+                .map(|begun| (begun.pattern, begun.since))
+                .collect(),
             hunts: Vec::new(),
             scan_at: Some(now),
             ready: VecDeque::new(),
@@ -209,12 +228,18 @@ impl Tailer {
 
     /// How many files are followed.
     pub(super) fn files(&self) -> usize {
-        self.streams.values().filter(|stream| stream.role == Role::Current).count()
+        self.streams
+            .values()
+            .filter(|stream| stream.role == Role::Current)
+            .count()
     }
 
     /// The offset up to which the only followed file was read; `None` unless there is exactly one.
     pub(super) fn only_offset(&self) -> Option<u64> {
-        let mut current = self.streams.values().filter(|stream| stream.role == Role::Current);
+        let mut current = self
+            .streams
+            .values()
+            .filter(|stream| stream.role == Role::Current);
         let only = current.next()?;
         current.next().is_none().then(|| only.offset())
     }
@@ -225,7 +250,11 @@ impl Tailer {
             let size = stream.content.as_ref()?.facts().ok()?.size;
             Some(size.saturating_sub(stream.offset()))
         };
-        self.active.iter().filter_map(|key| self.streams.get(key)).filter_map(lag).sum()
+        self.active
+            .iter()
+            .filter_map(|key| self.streams.get(key))
+            .filter_map(lag)
+            .sum()
     }
 
     /// Reads what there is to read, within a bound.
@@ -249,12 +278,18 @@ impl Tailer {
             self.note_growth(path);
         }
         let is_news = |path: &PathBuf| {
-            self.paths.concerns(path) || self.interest.folders.contains(path) || self.is_beside(path)
+            self.paths.concerns(path)
+                || self.interest.folders.contains(path)
+                || self.is_beside(path)
         };
         if wake.everything || wake.moved.iter().any(is_news) {
             self.scan_at = Some(now);
         }
-        let due = self.alarms.iter().filter(|(_, at)| **at <= now).map(|(key, _)| *key);
+        let due = self
+            .alarms
+            .iter()
+            .filter(|(_, at)| **at <= now)
+            .map(|(key, _)| *key);
         let due: Vec<u64> = due.collect();
         for key in due {
             self.alarms.remove(&key);
@@ -267,8 +302,14 @@ impl Tailer {
             let keys = keys.clone();
             keys.into_iter().for_each(|key| self.queue(key));
         }
-        if path.parent().is_some_and(|folder| self.interest.rotated_in.contains(folder)) {
-            let rotated = self.streams.iter().filter(|(_, stream)| matches!(stream.role, Role::Rotated { .. }));
+        if path
+            .parent()
+            .is_some_and(|folder| self.interest.rotated_in.contains(folder))
+        {
+            let rotated = self
+                .streams
+                .iter()
+                .filter(|(_, stream)| matches!(stream.role, Role::Rotated { .. }));
             let rotated: Vec<u64> = rotated.map(|(key, _)| *key).collect();
             rotated.into_iter().for_each(|key| self.queue(key));
         }
@@ -276,7 +317,9 @@ impl Tailer {
 
     /// True if a rotated file may have come or gone at `path`.
     fn is_beside(&self, path: &Path) -> bool {
-        self.places.keys().any(|place| super::rotation::is_beside(place, path))
+        self.places
+            .keys()
+            .any(|place| super::rotation::is_beside(place, path))
     }
 
     fn queue(&mut self, key: u64) {
@@ -298,6 +341,7 @@ impl Tailer {
                 match self.step(key, now) {
                     Some(Step::Batch(batch, tally)) => {
                         self.count(key, tally);
+                        turn.news.positions.extend(self.named_first(key));
                         turn.batches.push(batch);
                         self.queue(key);
                         break;
@@ -315,7 +359,22 @@ impl Tailer {
         let can_go_on = waiting.iter().any(|key| !self.must_wait(*key));
         turn.again = can_go_on || !self.ready.is_empty();
         turn.blocked = !blocked.is_empty();
-        waiting.into_iter().chain(blocked).for_each(|key| self.queue(key));
+        waiting
+            .into_iter()
+            .chain(blocked)
+            .for_each(|key| self.queue(key));
+    }
+
+    /// The position of a stream that was stored when its file was empty. With nothing to recognise its content by, it
+    /// must not be sent.
+    fn named_first(&mut self, key: u64) -> Option<Position> {
+        let stream = self
+            .streams
+            .get_mut(&key)
+            .filter(|stream| stream.is_nameless())?;
+        stream.learn_head();
+        self.touched += 1;
+        stream.unstored(self.touched)
     }
 
     fn count(&mut self, key: u64, tally: Tally) {
@@ -327,9 +386,15 @@ impl Tailer {
 
     /// A file that took the place of another is read after it.
     fn must_wait(&self, key: u64) -> bool {
-        let Some(stream) = self.streams.get(&key) else { return false };
-        let Some(same) = self.names.get(stream.name()) else { return false };
-        let earlier = same.range(..key).filter_map(|earlier| self.streams.get(earlier));
+        let Some(stream) = self.streams.get(&key) else {
+            return false;
+        };
+        let Some(same) = self.names.get(stream.name()) else {
+            return false;
+        };
+        let earlier = same
+            .range(..key)
+            .filter_map(|earlier| self.streams.get(earlier));
         earlier.into_iter().any(|earlier| {
             matches!(earlier.role, Role::Rotated { .. } | Role::Fixed) && !earlier.drained
         })
@@ -354,14 +419,20 @@ impl Tailer {
 
     /// Opens a file again that was closed to save descriptors.
     fn reopen(&mut self, key: u64, now: Moment) -> bool {
-        let Some(stream) = self.streams.get_mut(&key) else { return false };
+        let Some(stream) = self.streams.get_mut(&key) else {
+            return false;
+        };
         if stream.content.is_some() || stream.role != Role::Current {
             return true;
         }
         let position = stream.reading_position();
-        let search = super::rotation::Search { position: &position, ratio: self.settings.archive_ratio };
+        let search = super::rotation::Search {
+            position: &position,
+            ratio: self.settings.archive_ratio,
+        };
         let found = search.at(Path::new(&position.name));
-        let resumed = found.is_some_and(|found| stream.resume_with(found.content, now.monotonic).is_ok());
+        let resumed =
+            found.is_some_and(|found| stream.resume_with(found.content, now.monotonic).is_ok());
         if !resumed {
             // Either it was rotated, which a scan finds out, or it was truncated while it was closed.
             self.lose(key, now);
@@ -381,14 +452,18 @@ impl Tailer {
     fn idle(&mut self, key: u64, now: Moment) {
         let is_superseded = self.is_superseded(key, now.monotonic);
         let many = self.streams.len() > OPEN_FILES;
-        let Some(stream) = self.streams.get_mut(&key) else { return };
+        let Some(stream) = self.streams.get_mut(&key) else {
+            return;
+        };
         let wakes_at = stream.wakes_at(&self.reading);
         if stream.resting_until.is_none() && stream.content.is_some() {
             stream.drained = true;
         }
         let ends_at = match stream.role {
             Role::Fixed if stream.drained => Some(now.monotonic),
-            Role::Rotated { until } => Some(until.max(stream.grew_at() + self.settings.rotate_wait)),
+            Role::Rotated { until } => {
+                Some(until.max(stream.grew_at() + self.settings.rotate_wait))
+            }
             Role::Fixed | Role::Current | Role::Lost { .. } | Role::Done => None,
         };
         let is_over = ends_at.is_some_and(|at| at <= now.monotonic) && stream.unread() == 0;
@@ -404,17 +479,28 @@ impl Tailer {
     /// A later file of the same name was rotated away as well, so nobody writes to this one any longer.
     fn is_superseded(&self, key: u64, now: Instant) -> bool {
         let name = self.streams.get(&key).map(Stream::name);
-        let later = name.and_then(|name| self.names.get(name)).into_iter().flat_map(|same| same.range(key + 1..));
-        later.filter_map(|later| self.streams.get(later)).any(|later| match later.role {
-            Role::Rotated { until } => until <= now,
-            Role::Done => true,
-            Role::Current | Role::Fixed | Role::Lost { .. } => false,
-        })
+        let later = name
+            .and_then(|name| self.names.get(name))
+            .into_iter()
+            .flat_map(|same| same.range(key + 1..));
+        later
+            .filter_map(|later| self.streams.get(later))
+            .any(|later| match later.role {
+                Role::Rotated { until } => until <= now,
+                Role::Done => true,
+                Role::Current | Role::Fixed | Role::Lost { .. } => false,
+            })
     }
 
     fn finish(&mut self, key: u64) {
-        let Some(stream) = self.streams.get_mut(&key) else { return };
-        if let Some(facts) = stream.content.as_ref().and_then(|content| content.facts().ok()) {
+        let Some(stream) = self.streams.get_mut(&key) else {
+            return;
+        };
+        if let Some(facts) = stream
+            .content
+            .as_ref()
+            .and_then(|content| content.facts().ok())
+        {
             stream.modified = facts.modified;
         }
         stream.learn_head();
@@ -428,22 +514,35 @@ impl Tailer {
     fn truncated(&mut self, key: u64, now: Moment) {
         self.totals.truncations += 1;
         if let Some(stream) = self.streams.get(&key) {
-            tracing::info!(path = stream.name(), offset = stream.offset(), "file was truncated");
+            tracing::info!(
+                path = stream.name(),
+                offset = stream.offset(),
+                "file was truncated"
+            );
         }
         self.lose(key, now);
     }
 
     /// The file is not where it was, or not what it was: its rest is looked for.
     fn lose(&mut self, key: u64, now: Moment) {
-        let Some(stream) = self.streams.get_mut(&key) else { return };
+        let Some(stream) = self.streams.get_mut(&key) else {
+            return;
+        };
         stream.content = None;
-        stream.role = Role::Lost { until: Some(now.monotonic + self.settings.rotate_wait) };
-        self.hunts.push(scan::Hunt::of(stream, now.monotonic + self.settings.rotate_wait));
+        stream.role = Role::Lost {
+            until: Some(now.monotonic + self.settings.rotate_wait),
+        };
+        self.hunts.push(scan::Hunt::of(
+            stream,
+            now.monotonic + self.settings.rotate_wait,
+        ));
         self.scan_at = Some(now.monotonic);
     }
 
     fn failed(&mut self, key: u64, error: &io::Error, now: Moment) {
-        let Some(stream) = self.streams.get_mut(&key) else { return };
+        let Some(stream) = self.streams.get_mut(&key) else {
+            return;
+        };
         let path = stream.place.clone();
         let is_archive = stream.content.as_ref().is_some_and(Content::is_archive);
         stream.drained = true;
@@ -463,7 +562,8 @@ impl Tailer {
     }
 
     fn report(&mut self, path: PathBuf, problem: String) {
-        let is_news = self.problems.get(&path) != Some(&problem) && self.reported.get(&path) != Some(&problem);
+        let is_news = self.problems.get(&path) != Some(&problem)
+            && self.reported.get(&path) != Some(&problem);
         if is_news {
             tracing::warn!(path = %path.display(), problem, "cannot read file");
         }
@@ -474,7 +574,9 @@ impl Tailer {
     fn unknown(&mut self) -> Vec<Position> {
         let mut positions = Vec::new();
         for key in &self.fresh {
-            let Some(stream) = self.streams.get_mut(key) else { continue };
+            let Some(stream) = self.streams.get_mut(key) else {
+                continue;
+            };
             self.touched += 1;
             positions.extend(stream.unstored(self.touched));
         }
@@ -486,7 +588,9 @@ impl Tailer {
         let mut positions = Vec::new();
         let mut failed = Vec::new();
         for key in &self.active {
-            let Some(stream) = self.streams.get_mut(key) else { continue };
+            let Some(stream) = self.streams.get_mut(key) else {
+                continue;
+            };
             stream.learn_head();
             if stream.has_failed() {
                 failed.push(*key);
@@ -512,7 +616,9 @@ impl Tailer {
     /// Notes that `positions` are stored.
     pub(super) fn set_stored(&mut self, positions: Vec<Position>) {
         for position in positions {
-            let Some(key) = self.ids.get(position.stream.as_str()).copied() else { continue };
+            let Some(key) = self.ids.get(position.stream.as_str()).copied() else {
+                continue;
+            };
             self.fresh.remove(&key);
             if position.finished {
                 self.remove(key);
@@ -533,7 +639,10 @@ impl Tailer {
     fn insert(&mut self, stream: Stream) -> u64 {
         let key = self.next_key;
         self.next_key += 1;
-        self.names.entry(stream.name().to_owned()).or_default().insert(key);
+        self.names
+            .entry(stream.name().to_owned())
+            .or_default()
+            .insert(key);
         self.ids.insert(Arc::clone(&stream.source.stream), key);
         if stream.is_unknown() {
             self.fresh.insert(key);
@@ -543,7 +652,9 @@ impl Tailer {
     }
 
     fn remove(&mut self, key: u64) {
-        let Some(stream) = self.streams.remove(&key) else { return };
+        let Some(stream) = self.streams.remove(&key) else {
+            return;
+        };
         self.active.remove(&key);
         self.alarms.remove(&key);
         self.fresh.remove(&key);
@@ -557,14 +668,28 @@ impl Tailer {
     }
 
     fn remember(&mut self, position: Position) {
-        if let Some(former) = self.finished.insert(position.file(), position) {
-            self.forgotten.push(former.stream);
+        match self.finished.entry(position.file()) {
+            Entry::Vacant(free) => {
+                free.insert(position);
+            }
+            // An inode was used again: it belongs to the stream that was written later.
+            Entry::Occupied(former) if former.get().modified > position.modified => {
+                self.forgotten.push(position.stream);
+            }
+            Entry::Occupied(mut former) => self.forgotten.push(former.insert(position).stream),
         }
         if self.finished.len() > REMEMBERED
-            && let Some(oldest) = self.finished.values().min_by_key(|position| position.touched)
+            && let Some(oldest) = self
+                .finished
+                .values()
+                .min_by_key(|position| position.touched)
         {
             let oldest = oldest.file();
-            self.forgotten.extend(self.finished.remove(&oldest).map(|position| position.stream));
+            self.forgotten.extend(
+                self.finished
+                    .remove(&oldest)
+                    .map(|position| position.stream),
+            );
         }
     }
 }

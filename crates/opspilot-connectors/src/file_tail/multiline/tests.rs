@@ -84,10 +84,14 @@ fn records(content: &str, ends: &[usize]) -> Vec<String> {
     let (mut records, mut start) = (Vec::new(), 0);
     let mut ends: Vec<usize> = ends.iter().map(|end| end % (content.len() + 1)).collect();
     ends.sort_unstable();
-    for (until, end) in
-        ends.into_iter().map(|end| (Until::Newline, end)).chain([(Until::End, content.len())])
+    for (until, end) in ends
+        .into_iter()
+        .map(|end| (Until::Newline, end))
+        .chain([(Until::End, content.len())])
     {
-        let Some(piece) = content.as_bytes().get(start..end) else { continue };
+        let Some(piece) = content.as_bytes().get(start..end) else {
+            continue;
+        };
         let split = splitter.split(piece, false, until, |range| {
             records.push(String::from_utf8(piece[range].to_vec()).unwrap());
         });
@@ -107,7 +111,10 @@ fn a_trace_of_each_language_is_one_record() {
 #[test]
 fn a_trace_with_carriage_returns_is_one_record() {
     let content = format!("{JAVA}\n{}\n", LINES[0]).replace('\n', "\r\n");
-    assert_eq!(records(&content, &[]), [JAVA.replace('\n', "\r\n"), LINES[0].to_owned()]);
+    assert_eq!(
+        records(&content, &[]),
+        [JAVA.replace('\n', "\r\n"), LINES[0].to_owned()]
+    );
 }
 
 #[test]

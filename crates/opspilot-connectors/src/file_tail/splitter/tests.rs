@@ -26,10 +26,14 @@ fn in_pieces(splitter: &Splitter, content: &[u8], ends: &[usize]) -> (Vec<Record
     let (mut records, mut cut, mut start, mut skipping) = (Vec::new(), 0, 0, false);
     let mut ends: Vec<usize> = ends.iter().map(|end| end % (content.len() + 1)).collect();
     ends.sort_unstable();
-    for (until, end) in
-        ends.into_iter().map(|end| (Until::Newline, end)).chain([(Until::End, content.len())])
+    for (until, end) in ends
+        .into_iter()
+        .map(|end| (Until::Newline, end))
+        .chain([(Until::End, content.len())])
     {
-        let Some(piece) = content.get(start..end) else { continue };
+        let Some(piece) = content.get(start..end) else {
+            continue;
+        };
         let split = splitter.split(piece, skipping, until, |range| {
             records.push((start + range.start, piece[range].to_vec()));
         });
@@ -78,14 +82,24 @@ proptest! {
 
 fn check(text: &str, max: usize, until: Until, expected: (&[&str], usize, bool)) {
     let mut records = Vec::new();
-    let split = Splitter::new(max, None)
-        .split(text.as_bytes(), false, until, |range| records.push(&text[range]));
-    assert_eq!((&records[..], split.consumed, split.skipping), expected, "{text:?}");
+    let split = Splitter::new(max, None).split(text.as_bytes(), false, until, |range| {
+        records.push(&text[range])
+    });
+    assert_eq!(
+        (&records[..], split.consumed, split.skipping),
+        expected,
+        "{text:?}"
+    );
 }
 
 #[test]
 fn line_ends_and_limits_are_told_apart() {
-    check("one\ntwo\r\n\nthree", 80, Until::Newline, (&["one", "two"], 10, false));
+    check(
+        "one\ntwo\r\n\nthree",
+        80,
+        Until::Newline,
+        (&["one", "two"], 10, false),
+    );
     check("one\ntwo", 80, Until::End, (&["one", "two"], 7, false));
     check("12\r34\n", 80, Until::Newline, (&["12\r34"], 6, false));
     check("12345\r\n", 5, Until::Newline, (&["12345"], 7, false));
@@ -99,9 +113,25 @@ fn a_line_of_a_gigabyte_is_passed_without_being_kept() {
     let splitter = Splitter::new(100, None);
     let piece = vec![b'x'; 256 << 10];
     let first = splitter.split(&piece, false, Until::Newline, |_| {});
-    assert_eq!(first, Split { consumed: piece.len(), skipping: true, cut: 1 });
+    assert_eq!(
+        first,
+        Split {
+            consumed: piece.len(),
+            skipping: true,
+            cut: 1
+        }
+    );
     for _ in 0..4096 {
-        let next = splitter.split(&piece, true, Until::Newline, |_| panic!("inside of a cut line"));
-        assert_eq!(next, Split { consumed: piece.len(), skipping: true, cut: 0 });
+        let next = splitter.split(&piece, true, Until::Newline, |_| {
+            panic!("inside of a cut line")
+        });
+        assert_eq!(
+            next,
+            Split {
+                consumed: piece.len(),
+                skipping: true,
+                cut: 0
+            }
+        );
     }
 }

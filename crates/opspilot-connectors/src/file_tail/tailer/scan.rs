@@ -33,7 +33,12 @@ pub(super) struct Hunt {
 impl Hunt {
     /// A hunt for the generations behind `stream`.
     pub(super) fn of(stream: &Stream, until: Instant) -> Self {
-        Self { name: stream.name().to_owned(), place: stream.place.clone(), since: stream.modified, until }
+        Self {
+            name: stream.name().to_owned(),
+            place: stream.place.clone(),
+            since: stream.modified,
+            until,
+        }
     }
 }
 
@@ -62,17 +67,25 @@ impl Tailer {
         let mut listings = Listings::default();
         self.search(&present, &mut listings, now, news);
         self.taken = self.open_files();
+        self.hunt_missing(&present, now.monotonic);
         self.hunt(&mut listings, now);
         self.begin(&expansion.files, &present, now);
+        self.hunt(&mut listings, now);
         for text in self.paths.texts() {
             if let Entry::Vacant(unseen) = self.begun.entry(text.to_owned()) {
                 let since = now.wall.as_millis().saturating_mul(1_000_000);
                 unseen.insert(since);
-                news.begun.push(Begun { pattern: text.to_owned(), since });
+                news.begun.push(Begun {
+                    pattern: text.to_owned(),
+                    since,
+                });
             }
         }
         self.hunts.retain(|hunt| now.monotonic < hunt.until);
-        let searching = self.streams.values().any(|stream| matches!(stream.role, Role::Lost { until: Some(_) }));
+        let searching = self
+            .streams
+            .values()
+            .any(|stream| matches!(stream.role, Role::Lost { until: Some(_) }));
         if searching || !self.hunts.is_empty() {
             self.scan_again(now.monotonic + SEARCH_AGAIN);
         }
@@ -106,7 +119,8 @@ impl Tailer {
                 Role::Rotated { .. } => queue.push(*key),
                 Role::Current => match present.get(Path::new(&*stream.source.name)) {
                     Some(facts) if facts.id == stream.file => {
-                        let is_changed = facts.modified != stream.modified || facts.size != stream.seen_end();
+                        let is_changed =
+                            facts.modified != stream.modified || facts.size != stream.seen_end();
                         stream.modified = facts.modified;
                         if is_changed && stream.is_replaced() {
                             replaced.push(*key);
@@ -118,8 +132,11 @@ impl Tailer {
                         self.totals.rotations += 1;
                         self.hunts.push(Hunt::of(stream, until));
                         let has_handle = stream.content.is_some();
-                        stream.role =
-                            if has_handle { Role::Rotated { until } } else { Role::Lost { until: Some(until) } };
+                        stream.role = if has_handle {
+                            Role::Rotated { until }
+                        } else {
+                            Role::Lost { until: Some(until) }
+                        };
                         stream.drained = false;
                         queue.push(*key);
                     }
@@ -129,7 +146,9 @@ impl Tailer {
         }
         queue.into_iter().for_each(|key| self.queue(key));
         // The copy of a truncated file must be found before it is taken for a new one.
-        replaced.into_iter().for_each(|key| self.truncated(key, now));
+        replaced
+            .into_iter()
+            .for_each(|key| self.truncated(key, now));
     }
 
     /// Looks for the files of lost streams.
@@ -140,13 +159,23 @@ impl Tailer {
         now: Moment,
         news: &mut News,
     ) {
-        let lost = self.streams.iter().filter(|(_, stream)| matches!(stream.role, Role::Lost { .. }));
+        let lost = self
+            .streams
+            .iter()
+            .filter(|(_, stream)| matches!(stream.role, Role::Lost { .. }));
         let lost: Vec<u64> = lost.map(|(key, _)| *key).collect();
         for key in lost {
-            let Some(stream) = self.streams.get(&key) else { continue };
+            let Some(stream) = self.streams.get(&key) else {
+                continue;
+            };
             let position = stream.reading_position();
-            let search = Search { position: &position, ratio: self.settings.archive_ratio };
-            let here = present.get(Path::new(&position.name)).filter(|facts| facts.id == position.file());
+            let search = Search {
+                position: &position,
+                ratio: self.settings.archive_ratio,
+            };
+            let here = present
+                .get(Path::new(&position.name))
+                .filter(|facts| facts.id == position.file());
             let found = here.and_then(|_| search.at(Path::new(&position.name)));
             let is_current = found.is_some();
             match found.or_else(|| search.beside(&self.open_files(), listings)) {
@@ -158,12 +187,18 @@ impl Tailer {
 
     fn open_files(&self) -> BTreeSet<FileId> {
         let open = |stream: &&Stream| !matches!(stream.role, Role::Lost { .. });
-        self.streams.values().filter(open).map(|stream| stream.file).collect()
+        self.streams
+            .values()
+            .filter(open)
+            .map(|stream| stream.file)
+            .collect()
     }
 
     fn found(&mut self, key: u64, found: Found, is_current: bool, now: Moment, news: &mut News) {
         let until = now.monotonic + self.settings.rotate_wait;
-        let Some(stream) = self.streams.get_mut(&key) else { return };
+        let Some(stream) = self.streams.get_mut(&key) else {
+            return;
+        };
         let was_rotated = !is_current;
         if was_rotated && !stream.was_opened() {
             self.hunts.push(Hunt::of(stream, until));
@@ -192,7 +227,9 @@ impl Tailer {
 
     fn not_found(&mut self, key: u64, now: Instant) {
         let until = now + self.settings.rotate_wait;
-        let Some(stream) = self.streams.get_mut(&key) else { return };
+        let Some(stream) = self.streams.get_mut(&key) else {
+            return;
+        };
         match stream.role {
             Role::Lost { until: Some(until) } if until <= now => {}
             Role::Lost { until: None } => {
@@ -207,7 +244,11 @@ impl Tailer {
         }
         if stream.unread() > 0 || !stream.was_opened() {
             self.totals.lost += 1;
-            tracing::warn!(path = stream.name(), offset = stream.offset(), "the rest of a rotated file was not found");
+            tracing::warn!(
+                path = stream.name(),
+                offset = stream.offset(),
+                "the rest of a rotated file was not found"
+            );
         }
         self.finish(key);
     }
@@ -215,14 +256,27 @@ impl Tailer {
     /// Reads generations that came and went between two looks.
     fn hunt(&mut self, listings: &mut Listings, now: Moment) {
         let hunts = std::mem::take(&mut self.hunts);
-        let role = Role::Rotated { until: now.monotonic + self.settings.rotate_wait };
+        let role = Role::Rotated {
+            until: now.monotonic + self.settings.rotate_wait,
+        };
         for hunt in &hunts {
-            let log = hunt.place.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let log = hunt
+                .place
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
             // From the oldest to the newest.
             for sibling in listings.siblings(&hunt.place).iter().rev() {
-                let name = sibling.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-                let is_generation = sibling.facts.modified >= hunt.since && is_rotated_name(log, name);
-                if is_generation && matches!(self.identify(&sibling.path, &sibling.facts), Identity::New) {
+                let name = sibling
+                    .path
+                    .file_name()
+                    .and_then(|name| name.to_str())
+                    .unwrap_or_default();
+                let is_generation =
+                    sibling.facts.modified >= hunt.since && is_rotated_name(log, name);
+                if is_generation
+                    && matches!(self.identify(&sibling.path, &sibling.facts), Identity::New)
+                {
                     self.follow(&hunt.name, &sibling.path, role, now);
                 }
             }
@@ -231,15 +285,26 @@ impl Tailer {
     }
 
     /// Follows the files that nobody follows yet.
-    fn begin(&mut self, files: &[(PathBuf, usize)], present: &HashMap<PathBuf, Facts>, now: Moment) {
+    fn begin(
+        &mut self,
+        files: &[(PathBuf, usize)],
+        present: &HashMap<PathBuf, Facts>,
+        now: Moment,
+    ) {
         let texts: Vec<String> = self.paths.texts().map(str::to_owned).collect();
         for (path, pattern) in files {
-            let Some(facts) = present.get(path) else { continue };
-            let is_first = texts.get(*pattern).is_some_and(|text| !self.begun.contains_key(text));
+            let Some(facts) = present.get(path) else {
+                continue;
+            };
+            let is_first = texts
+                .get(*pattern)
+                .is_some_and(|text| !self.begun.contains_key(text));
             match self.identify(path, facts) {
                 Identity::Known | Identity::Later => {}
                 Identity::Grown(position) => self.resume(path, *position, now),
-                Identity::New if is_first && !self.settings.from_beginning => self.follow_from_end(path, now),
+                Identity::New if is_first && !self.settings.from_beginning => {
+                    self.follow_from_end(path, now)
+                }
                 Identity::New => {
                     if !is_first {
                         self.hunt_before(path, *pattern, now.monotonic);
@@ -250,18 +315,52 @@ impl Tailer {
         }
     }
 
+    /// A file may have come and gone since its path was looked at: only its rotated generations are there.
+    fn hunt_missing(&mut self, present: &HashMap<PathBuf, Facts>, now: Instant) {
+        let paths = self
+            .paths
+            .fixed()
+            .filter(|(path, _)| !present.contains_key(*path));
+        let missing: Vec<(PathBuf, usize)> = paths
+            .map(|(path, index)| (path.to_owned(), index))
+            .collect();
+        for (path, pattern) in missing {
+            self.hunt_before(&path, pattern, now);
+        }
+    }
+
     /// A file that was never seen may be the last of several generations.
     fn hunt_before(&mut self, path: &Path, pattern: usize, now: Instant) {
         let name = path.display().to_string();
-        let live = self.names.get(&name).into_iter().flatten().filter_map(|key| self.streams.get(key));
+        let live = self
+            .names
+            .get(&name)
+            .into_iter()
+            .flatten()
+            .filter_map(|key| self.streams.get(key));
         let live = live.map(|stream| stream.modified).max();
-        let done = self.finished.values().filter(|position| position.name == name);
+        let done = self
+            .finished
+            .values()
+            .filter(|position| position.name == name);
         let known = live.max(done.map(|position| position.modified).max());
-        let begun = self.paths.texts().nth(pattern).and_then(|text| self.begun.get(text)).copied();
+        let begun = self
+            .paths
+            .texts()
+            .nth(pattern)
+            .and_then(|text| self.begun.get(text))
+            .copied();
         let Some(since) = known.or(begun) else { return };
         let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        self.hunts.push(Hunt { name, place, since, until: now + self.settings.rotate_wait });
-        self.scan_again(now);
+        let is_known = self.hunts.iter().any(|hunt| hunt.name == name);
+        if !is_known {
+            self.hunts.push(Hunt {
+                name,
+                place,
+                since,
+                until: now,
+            });
+        }
     }
 
     fn identify(&mut self, path: &Path, facts: &Facts) -> Identity {
@@ -309,36 +408,65 @@ impl Tailer {
         let is_start_of = |print: &Print, length: u64| {
             let is_inside = content.is_archive() || facts.size <= length;
             let is_whole = head.len() as u64 == length;
-            print.len() > 0 && print.starts(&head) && ((print.is_telling() && is_inside) || is_whole)
+            print.len() > 0
+                && print.starts(&head)
+                && ((print.is_telling() && is_inside) || is_whole)
         };
-        let beside = self.streams.values_mut().filter(|stream| is_beside(&stream.place, path));
+        let beside = self
+            .streams
+            .values_mut()
+            .filter(|stream| is_beside(&stream.place, path));
         let is_live = beside.into_iter().any(|stream| {
             stream.learn_head();
             is_start_of(stream.head(), stream.length())
         });
-        let done = self.finished.values().filter(|position| is_beside(Path::new(&position.place), path));
-        Ok(is_live || done.into_iter().any(|position| is_start_of(&position.head, position.offset)))
+        let done = self
+            .finished
+            .values()
+            .filter(|position| is_beside(Path::new(&position.place), path));
+        Ok(is_live
+            || done
+                .into_iter()
+                .any(|position| is_start_of(&position.head, position.offset)))
     }
 
     fn follow(&mut self, name: &str, path: &Path, role: Role, now: Moment) {
-        let role = if Compression::of(path).is_some() { Role::Fixed } else { role };
+        let role = if Compression::of(path).is_some() {
+            Role::Fixed
+        } else {
+            role
+        };
         let begun = self.open(name, path, role, now, |_, _| Ok(Mark::default()));
         self.add(path, begun);
     }
 
     fn follow_from_end(&mut self, path: &Path, now: Moment) {
         let is_archive = Compression::of(path).is_some();
-        let role = if is_archive { Role::Done } else { Role::Current };
-        let begun = self.open(&path.display().to_string(), path, role, now, |content, facts| {
-            if is_archive {
-                return Ok(Mark::default());
-            }
-            let mut bytes = Vec::with_capacity(TAIL);
-            let start = facts.size.saturating_sub(TAIL as u64);
-            content.read_at(&mut bytes, TAIL, start)?;
-            let offset = start + bytes.len() as u64;
-            Ok(Mark { offset, tail: Tail::default().then(&bytes), ..Mark::default() })
-        });
+        let role = if is_archive {
+            Role::Done
+        } else {
+            Role::Current
+        };
+        let begun = self.open(
+            &path.display().to_string(),
+            path,
+            role,
+            now,
+            |content, facts| {
+                if is_archive {
+                    return Ok(Mark::default());
+                }
+                let mut bytes = Vec::with_capacity(TAIL);
+                let start = facts.size.saturating_sub(TAIL as u64);
+                content.read_at(&mut bytes, TAIL, start)?;
+                let offset = start + bytes.len() as u64;
+                Ok(Mark {
+                    offset,
+                    tail: Tail::default().then(&bytes),
+                    ..Mark::default()
+                })
+            },
+        );
         self.add(path, begun);
     }
 
@@ -367,7 +495,12 @@ impl Tailer {
         let mark = start(&mut content, &facts)?;
         self.touched += 1;
         let FileId { device, inode } = facts.id;
-        let identity = format!("{device} {inode} {} {} {}", head.hex(), now.wall.as_millis(), self.touched);
+        let identity = format!(
+            "{device} {inode} {} {} {}",
+            head.hex(),
+            now.wall.as_millis(),
+            self.touched
+        );
         let source = LogSource {
             module: std::sync::Arc::clone(&self.settings.module),
             name: name.into(),
@@ -375,16 +508,38 @@ impl Tailer {
             attributes: serde_json::Map::new(),
         };
         let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let start = Start { source, place, file: facts.id, modified: facts.modified, head, role, mark };
+        let start = Start {
+            source,
+            place,
+            file: facts.id,
+            modified: facts.modified,
+            head,
+            role,
+            mark,
+        };
         let stays_open = self.streams.len() < OPEN_FILES || role != Role::Current;
-        Ok(Stream::new(start, stays_open.then_some(content), &self.reading, now.monotonic))
+        Ok(Stream::new(
+            start,
+            stays_open.then_some(content),
+            &self.reading,
+            now.monotonic,
+        ))
     }
 
     fn resume(&mut self, path: &Path, position: Position, now: Moment) {
         self.finished.remove(&position.file());
         let name = path.display().to_string();
-        let position = Position { name, finished: false, ..position };
-        let stream = Stream::resumed(position, &self.settings.module, &self.reading, now.monotonic);
+        let position = Position {
+            name,
+            finished: false,
+            ..position
+        };
+        let stream = Stream::resumed(
+            position,
+            &self.settings.module,
+            &self.reading,
+            now.monotonic,
+        );
         self.insert(stream);
         self.scan_again(now.monotonic);
     }

@@ -39,9 +39,14 @@ pub(super) struct Harness {
 impl Harness {
     pub(super) fn new(patterns: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let patterns =
-            patterns.iter().map(|pattern| folder.path().join(pattern).display().to_string()).collect();
-        let now = Moment { monotonic: Instant::now(), wall: SystemClock.now() };
+        let patterns = patterns
+            .iter()
+            .map(|pattern| folder.path().join(pattern).display().to_string())
+            .collect();
+        let now = Moment {
+            monotonic: Instant::now(),
+            wall: SystemClock.now(),
+        };
         Self {
             folder,
             patterns,
@@ -65,7 +70,11 @@ impl Harness {
     }
 
     pub(super) fn append(&self, name: &str, text: impl AsRef<[u8]>) {
-        let mut file = OpenOptions::new().create(true).append(true).open(self.path(name)).unwrap();
+        let mut file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.path(name))
+            .unwrap();
         file.write_all(text.as_ref()).unwrap();
     }
 
@@ -84,7 +93,12 @@ impl Harness {
     }
 
     pub(super) fn truncate(&self, name: &str) {
-        OpenOptions::new().write(true).open(self.path(name)).unwrap().set_len(0).unwrap();
+        OpenOptions::new()
+            .write(true)
+            .open(self.path(name))
+            .unwrap()
+            .set_len(0)
+            .unwrap();
     }
 
     /// As `gzip NAME` does: the modification time is kept.
@@ -92,7 +106,9 @@ impl Harness {
         let modified = fs::metadata(self.path(name)).unwrap().modified().unwrap();
         let target = File::create(self.path(&format!("{name}.gz"))).unwrap();
         let mut encoder = flate2::write::GzEncoder::new(target, flate2::Compression::fast());
-        encoder.write_all(&fs::read(self.path(name)).unwrap()).unwrap();
+        encoder
+            .write_all(&fs::read(self.path(name)).unwrap())
+            .unwrap();
         encoder.finish().unwrap().set_modified(modified).unwrap();
         self.remove(name);
     }
@@ -138,7 +154,8 @@ impl Harness {
 
     fn keep(&mut self, positions: Vec<Position>) {
         for position in &positions {
-            self.positions.insert(position.stream.clone(), position.clone());
+            self.positions
+                .insert(position.stream.clone(), position.clone());
         }
         self.tailer().set_stored(positions);
     }
@@ -176,13 +193,22 @@ impl Harness {
 
     /// One turn in which the tailer is told to look at everything.
     pub(super) fn look(&mut self) -> bool {
-        let wake = Wake { everything: true, ..Wake::default() };
+        let wake = Wake {
+            everything: true,
+            ..Wake::default()
+        };
         self.turn(&wake)
     }
 
     pub(super) fn turn(&mut self, wake: &Wake) -> bool {
         let now = self.now;
-        let Turn { news, batches, again, wakes_at, .. } = self.tailer().turn(wake, now);
+        let Turn {
+            news,
+            batches,
+            again,
+            wakes_at,
+            ..
+        } = self.tailer().turn(wake, now);
         self.begun.extend(news.begun);
         for stream in &news.forgotten {
             self.positions.remove(stream);
@@ -196,13 +222,22 @@ impl Harness {
 
     fn take(&mut self, batch: LogBatch) {
         let stream = batch.source().stream.to_string();
-        self.names.insert(stream.clone(), batch.source().name.to_string());
-        assert!(self.positions.contains_key(&stream), "sent before its stream was stored");
+        self.names
+            .insert(stream.clone(), batch.source().name.to_string());
+        assert!(
+            self.positions.contains_key(&stream),
+            "sent before its stream was stored"
+        );
         for record in batch.iter() {
             self.deliveries += 1;
             let text = record.text().into_owned();
-            let known = self.seen.insert((stream.clone(), record.position), text.clone());
-            assert!(known.is_none_or(|known| known == text), "one position, two records");
+            let known = self
+                .seen
+                .insert((stream.clone(), record.position), text.clone());
+            assert!(
+                known.is_none_or(|known| known == text),
+                "one position, two records"
+            );
         }
         if self.hold {
             self.held.push(batch);
@@ -243,10 +278,14 @@ impl Harness {
         for (place, text) in &self.seen {
             places.entry(text).or_default().push(place);
         }
-        let missing: Vec<_> =
-            expected.iter().filter(|line| !places.contains_key(line.as_str())).collect();
-        let wrong: Vec<_> =
-            places.iter().filter(|(text, places)| places.len() > 1 || text.len() != line(0).len()).collect();
+        let missing: Vec<_> = expected
+            .iter()
+            .filter(|line| !places.contains_key(line.as_str()))
+            .collect();
+        let wrong: Vec<_> = places
+            .iter()
+            .filter(|(text, places)| places.len() > 1 || text.len() != line(0).len())
+            .collect();
         assert!(
             missing.is_empty() && wrong.is_empty(),
             "missing {missing:?}; wrong {wrong:?}; streams {:#?}",
@@ -267,7 +306,9 @@ pub(super) fn line(number: usize) -> String {
 
 /// Lines of the given numbers, with their ends.
 pub(super) fn lines(numbers: std::ops::Range<usize>) -> String {
-    numbers.map(|number| format!("{}\n", line(number))).collect()
+    numbers
+        .map(|number| format!("{}\n", line(number)))
+        .collect()
 }
 
 /// Writes without append mode, at an offset of its own.

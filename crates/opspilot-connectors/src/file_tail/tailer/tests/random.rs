@@ -45,7 +45,8 @@ impl Log {
     fn perform(&mut self, operation: Operation) {
         match operation {
             Operation::Append(count) => {
-                self.tail.append("app.log", lines(self.next..self.next + count));
+                self.tail
+                    .append("app.log", lines(self.next..self.next + count));
                 self.next += count;
             }
             Operation::Rename | Operation::CopyTruncate if !self.exists() => {}
@@ -58,7 +59,11 @@ impl Log {
                 self.tail.copy_truncate("app.log", "app.log.1");
             }
             Operation::Gzip => {
-                if let Some(name) = self.generations.iter_mut().find(|name| !name.ends_with(".gz")) {
+                if let Some(name) = self
+                    .generations
+                    .iter_mut()
+                    .find(|name| !name.ends_with(".gz"))
+                {
                     self.tail.gzip(name);
                     name.push_str(".gz");
                 }

@@ -52,7 +52,10 @@ fn a_restart_resumes_behind_what_was_acknowledged() {
     tail.append("app.log", lines(20..30));
     tail.settle();
     tail.assert_lines(30);
-    assert_eq!(tail.deliveries, 40, "only what was not acknowledged is read again");
+    assert_eq!(
+        tail.deliveries, 40,
+        "only what was not acknowledged is read again"
+    );
     assert_eq!(tail.names.len(), 1);
 }
 
@@ -334,7 +337,11 @@ fn latin1_becomes_utf8_and_positions_stay_those_of_the_file() {
     tail.latin1 = true;
     tail.append("app.log", b"gr\xfc\xdfe\nzwei\n");
     tail.settle();
-    let seen: Vec<_> = tail.seen.iter().map(|((_, position), text)| (*position, text.as_str())).collect();
+    let seen: Vec<_> = tail
+        .seen
+        .iter()
+        .map(|((_, position), text)| (*position, text.as_str()))
+        .collect();
     assert_eq!(seen, [(0, "grüße"), (6, "zwei")]);
 }
 
@@ -387,6 +394,21 @@ fn finished_streams_are_forgotten_after_a_while() {
     tail.remove("app.log");
     tail.settle();
     tail.append("app.log", lines(1..2));
+    tail.settle();
+    tail.assert_lines(2);
+}
+
+#[test]
+fn an_inode_of_a_lost_file_that_a_copy_gets_belongs_to_the_copy() {
+    let mut tail = Harness::new(&["app.log*"]);
+    tail.read();
+    tail.append("app.log", lines(0..1));
+    tail.read();
+    tail.remove("app.log");
+    tail.append("app.log", lines(1..2));
+    tail.crash();
+    tail.read();
+    tail.copy_truncate("app.log", "app.log.1");
     tail.settle();
     tail.assert_lines(2);
 }

@@ -1,0 +1,229 @@
+//! The module on a real bus, with real files and notifications.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use opspilot_core::bus::LogReceiver;
+use opspilot_core::clock::SystemClock;
+use opspilot_core::module::{Context, HealthStatus, Manifest, Module};
+use opspilot_core::testing::Bench;
+use tokio::task::JoinHandle;
+
+use super::{Config, FileTail};
+
+static MANIFEST: Manifest = FileTail::MANIFEST;
+static READER: Manifest = Manifest {
+    consumes: &["log.ingested"],
+    ..Manifest::new(
+        "detector.test",
+        opspilot_core::module::Category::Detector,
+        "Reads in tests.",
+    )
+};
+
+/// A running module and what it sends.
+struct Running {
+    cx: Context,
+    logs: LogReceiver,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    async fn start(bench: &Bench, yaml: &str) -> Self {
+        let config: Config = serde_saphyr::from_str(yaml).unwrap();
+        let cx = bench.context(&MANIFEST);
+        let logs = bench.context(&READER).bus.logs();
+        let mut module = FileTail::new(config).unwrap();
+        module.init(&cx).await.unwrap();
+        let own = cx.clone();
+        #[expect(clippy::disallowed_methods, reason = "the test is the runtime here")]
+        let task = tokio::spawn(async move {
+            module.run(&own).await.unwrap();
+            module.stop(&own).await.unwrap();
+        });
+        Self { cx, logs, task }
+    }
+
+    /// The next `count` records, within ten seconds.
+    async fn records(&mut self, count: usize) -> Vec<String> {
+        let mut records = Vec::new();
+        while records.len() < count {
+            let batch = tokio::time::timeout(Duration::from_secs(10), self.logs.recv());
+            let batch = batch
+                .await
+                .unwrap_or_else(|_| panic!("only {records:?} of {count}"));
+            records.extend(
+                batch
+                    .unwrap()
+                    .iter()
+                    .map(|record| record.text().into_owned()),
+            );
+        }
+        records
+    }
+
+    async fn stop(self) {
+        self.cx.cancel.cancel();
+        drop(self.logs);
+        self.task.await.unwrap();
+    }
+
+    /// Waits until the health is as `wanted`, for at most ten seconds.
+    async fn health(&self, wanted: HealthStatus) -> String {
+        for _ in 0..1000 {
+            let health = self.cx.health.current();
+            if health.status == wanted {
+                return health.message.unwrap_or_default();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("health stays {:?}", self.cx.health.current());
+    }
+}
+
+fn append(path: &Path, text: &str) {
+    let mut file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
+
+#[tokio::test]
+async fn appended_lines_are_sent_and_a_restart_repeats_none() {
+    let bench = Bench::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.log");
+    let yaml = format!("path: {}\nfromBeginning: true", path.display());
+    append(&path, "one\n");
+    let mut running = Running::start(&bench, &yaml).await;
+    assert_eq!(running.records(1).await, ["one"]);
+    append(&path, "two\n");
+    assert_eq!(running.records(1).await, ["two"]);
+    running.stop().await;
+    append(&path, "three\n");
+    let again = Bench::on(Arc::clone(&bench.storage), SystemClock::shared()).await;
+    let mut running = Running::start(&again, &yaml).await;
+    append(&path, "four\n");
+    assert_eq!(running.records(2).await, ["three", "four"]);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn rotation_and_new_folders_are_noticed_at_once() {
+    let bench = Bench::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("later/app");
+    let path = inner.join("app.log");
+    let mut running = Running::start(
+        &bench,
+        &format!("path: {}/later/*/app.log", folder.path().display()),
+    )
+    .await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    fs::create_dir_all(&inner).unwrap();
+    append(&path, "one\n");
+    assert_eq!(running.records(1).await, ["one"]);
+    fs::rename(&path, inner.join("app.log.1")).unwrap();
+    append(&path, "two\n");
+    assert_eq!(running.records(1).await, ["two"]);
+    append(&inner.join("app.log.1"), "late\n");
+    assert_eq!(running.records(1).await, ["late"]);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn polling_needs_no_notifications() {
+    let bench = Bench::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.log");
+    let yaml = format!("path: {}\nwatch: poll\npollIntervalMs: 20", path.display());
+    let mut running = Running::start(&bench, &yaml).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    append(&path, "one\n");
+    assert_eq!(running.records(1).await, ["one"]);
+    append(&path, "two\n");
+    assert_eq!(running.records(1).await, ["two"]);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_broken_archive_degrades_health_until_it_is_gone() {
+    let bench = Bench::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.log");
+    let link = folder.path().join("loop.log");
+    std::os::unix::fs::symlink(&link, &link).unwrap();
+    let yaml = format!("paths: [{}, {}]", path.display(), link.display());
+    let running = Running::start(&bench, &yaml).await;
+    let message = running.health(HealthStatus::Degraded).await;
+    assert!(message.contains("loop.log"), "{message}");
+    fs::remove_file(&link).unwrap();
+    running.health(HealthStatus::Healthy).await;
+    running.stop().await;
+}
+
+/// Runs the real `logrotate` if it is installed.
+#[tokio::test]
+async fn logrotate_loses_nothing() {
+    let program = Path::new("/usr/sbin/logrotate");
+    if !program.exists() {
+        eprintln!("SKIPPED: logrotate is not installed");
+        return;
+    }
+    for options in [
+        "create",
+        "copytruncate",
+        "compress",
+        "copytruncate\n compress",
+        "dateext\n create",
+    ] {
+        rotate_with(program, options).await;
+    }
+}
+
+async fn rotate_with(program: &Path, options: &str) {
+    let bench = Bench::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.log");
+    let rules = folder.path().join("rules");
+    let state = folder.path().join("state");
+    let text = format!(
+        "{} {{\n rotate 9\n {options}\n dateformat .%s\n missingok\n su root root\n}}\n",
+        path.display()
+    );
+    fs::write(&rules, text).unwrap();
+    let mut running = Running::start(&bench, &format!("path: {}", path.display())).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let mut seen = Vec::new();
+    for round in 0..4 {
+        for number in round * 100..round * 100 + 100 {
+            append(&path, &format!("line number {number:05} of this test\n"));
+        }
+        #[expect(clippy::disallowed_methods, reason = "the test needs the real tool")]
+        let run = std::process::Command::new(program)
+            .arg("--force")
+            .arg("--state")
+            .arg(&state)
+            .arg(&rules)
+            .output();
+        let run = run.unwrap();
+        assert!(
+            run.status.success(),
+            "{}",
+            String::from_utf8_lossy(&run.stderr)
+        );
+        seen.extend(running.records(100).await);
+    }
+    seen.sort_unstable();
+    let expected: Vec<String> = (0..400)
+        .map(|number| format!("line number {number:05} of this test"))
+        .collect();
+    assert_eq!(seen, expected, "{options}");
+    drop(File::open(&rules));
+    running.stop().await;
+}
