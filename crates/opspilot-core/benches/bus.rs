@@ -15,11 +15,15 @@ use tokio_util::sync::CancellationToken;
 const EVENTS: u64 = 10_000;
 const GROUP: u64 = 100;
 
-static MODULE: Manifest =
-    Manifest { emits: &["incident.created"], ..Manifest::new("detector.bench", Category::Detector, "") };
+static MODULE: Manifest = Manifest {
+    emits: &["incident.created"],
+    ..Manifest::new("detector.bench", Category::Detector, "")
+};
 
 fn created(number: u64) -> IncidentCreated {
-    let line = format!("2026-02-20T11:58:06.904Z ERROR orders connection {number} timed out after 3000 ms");
+    let line = format!(
+        "2026-02-20T11:58:06.904Z ERROR orders connection {number} timed out after 3000 ms"
+    );
     IncidentCreated {
         incident_id: IncidentId::derive(MODULE.id, "timeout", "stream", number),
         title: "Connections time out".into(),
@@ -42,7 +46,11 @@ fn created(number: u64) -> IncidentCreated {
 async fn publish_and_consume() {
     let bench = Bench::new().await;
     let cx = bench.context(&MODULE);
-    let mut consumer = cx.bus.consumer("", &[IncidentCreated::TYPE]).await.expect("memory works");
+    let mut consumer = cx
+        .bus
+        .consumer("", &[IncidentCreated::TYPE])
+        .await
+        .expect("memory works");
     let stream: Arc<str> = "stream".into();
     let publish = async {
         for group in 0..EVENTS / GROUP {
@@ -66,12 +74,25 @@ async fn publish_and_consume() {
 }
 
 fn bus(criterion: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("threads");
     let mut group = criterion.benchmark_group("bus");
-    group.throughput(Throughput::Elements(EVENTS)).sample_size(20);
-    group.bench_function("publish and consume", |bencher| bencher.iter(|| runtime.block_on(publish_and_consume())));
+    group
+        .throughput(Throughput::Elements(EVENTS))
+        .sample_size(20);
+    group.bench_function("publish and consume", |bencher| {
+        bencher.iter(|| runtime.block_on(publish_and_consume()));
+    });
     group.bench_function("make the events alone", |bencher| {
-        bencher.iter(|| (0..EVENTS).map(created).map(|event| event.title.len()).sum::<usize>());
+        bencher.iter(|| {
+            (0..EVENTS)
+                .map(created)
+                .map(|event| event.title.len())
+                .sum::<usize>()
+        });
     });
     group.finish();
 }

@@ -11,6 +11,7 @@ mod dead_letter;
 mod hub;
 mod lanes;
 mod ledger;
+mod module_bus;
 mod publication;
 mod stage;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 pub use consumer::{Consumer, DeliveryError, DeliveryPolicy};
 pub use dead_letter::DeadLetter;
 pub use hub::LogReceiver;
+pub use module_bus::{ModuleBus, Rights};
 pub use publication::Publication;
 pub use stage::{Stage, StageOrder, Staged};
 pub use tx::Tx;
@@ -39,10 +41,9 @@ use self::ledger::{ErasedWork, Ledger, Submission};
 use self::stage::Stages;
 use crate::clock::Clock;
 use crate::event::Event;
+use crate::health::HealthReporter;
 use crate::journal::Journal;
 use crate::metrics::{Counter, MetricSpec, Metrics};
-use crate::module::{HealthReporter, Manifest};
-use crate::signal::LogBatch;
 use crate::storage::{Collection, Cursor, SharedStorage, StorageError, Store};
 
 /// How many publications wait for the ledger. When it is full, publishers wait.
@@ -188,15 +189,10 @@ impl Bus {
         Ok(Self(inner))
     }
 
-    /// The bus as `module` may use it.
+    /// The bus as a module with these rights may use it.
     #[must_use]
-    pub fn of_module(&self, module: &'static Manifest, health: HealthReporter) -> ModuleBus {
-        ModuleBus {
-            bus: self.clone(),
-            module,
-            name: module.id.into(),
-            health,
-        }
+    pub fn of_module(&self, rights: Rights, health: HealthReporter) -> ModuleBus {
+        ModuleBus::new(self.clone(), rights, health)
     }
 
     /// Runs `work` in a transaction, on behalf of `source`, and returns when it is stored.
@@ -359,158 +355,6 @@ impl<W: Work> ErasedWork for Running<W> {
             let output = work.run(tx).await;
             *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(output);
         }
-    }
-}
-
-/// The bus as one module may use it: it publishes and consumes what its manifest declares.
-#[derive(Debug, Clone)]
-pub struct ModuleBus {
-    bus: Bus,
-    module: &'static Manifest,
-    name: Arc<str>,
-    health: HealthReporter,
-}
-
-impl ModuleBus {
-    /// Publishes one event and returns when it is stored.
-    ///
-    /// # Errors
-    /// When the manifest does not declare the type, the event could not be stored, or the bus is closed.
-    pub async fn publish<E: Event>(&self, event: E) -> Result<(), PublishError> {
-        let (done, stored) = oneshot::channel();
-        self.send(Publication::new().event(event), Some(done))
-            .await?;
-        stored.await.map_err(|_| PublishError::Closed)?
-    }
-
-    /// Hands a publication over and returns when the ledger has taken it; its acknowledgement tells of the storing.
-    ///
-    /// # Errors
-    /// When the manifest does not declare a type, or the bus is closed. The acknowledgement is failed then.
-    pub async fn submit(&self, publication: Publication) -> Result<(), PublishError> {
-        self.send(publication, None).await
-    }
-
-    /// Forgets what was published from `stream`, which is at its end and will not be read again.
-    ///
-    /// # Errors
-    /// When the bus is closed.
-    pub async fn forget_stream(&self, stream: &Arc<str>) -> Result<(), PublishError> {
-        let submission = Submission {
-            source: Arc::clone(&self.name),
-            publication: Publication::new(),
-            work: None,
-            forget: Some(Arc::clone(stream)),
-            done: None,
-        };
-        self.bus.submit(submission).await
-    }
-
-    /// Up to which position of `stream` this module has published. What lies before it was looked at in an earlier
-    /// life: a module that adds up what it finds must not add that again.
-    ///
-    /// # Errors
-    /// When the storage cannot be read.
-    pub async fn published_until(&self, stream: &str) -> Result<u64, StorageError> {
-        Lanes::stored(&self.bus.0.lanes, &self.name, stream).await
-    }
-
-    /// Hands a batch to every subscriber of logs; waits while one of their queues is full.
-    pub async fn send_logs(&self, batch: LogBatch) {
-        self.bus.0.hub.send(batch).await;
-    }
-
-    /// Subscribes to log batches. Do so in `init`, so that no batch is missed.
-    #[must_use]
-    pub fn logs(&self) -> LogReceiver {
-        let depth = self
-            .bus
-            .0
-            .registry
-            .gauge(&QUEUE_DEPTH, &[("module", self.module.id)]);
-        self.bus.0.hub.subscribe(depth)
-    }
-
-    /// Adds a stage for events of type `E`. Do so in `init`, so that no event passes before.
-    ///
-    /// # Errors
-    /// When the manifest does not declare that the module consumes `E`.
-    pub async fn stage<E: Event>(
-        &self,
-        order: StageOrder,
-        stage: impl Stage<E>,
-    ) -> Result<(), PublishError> {
-        self.check("consumes", self.module.consumes, E::TYPE)?;
-        self.bus
-            .0
-            .stages
-            .lock()
-            .await
-            .add(self.module.id, order, stage);
-        Ok(())
-    }
-
-    /// Attaches the durable consumer `<module>/<part>`, or `<module>` for an empty part, to events of `kinds`. A new
-    /// one starts at the end of the journal.
-    ///
-    /// # Errors
-    /// When the storage cannot be read or written.
-    pub async fn consumer(
-        &self,
-        part: &str,
-        kinds: &[&'static str],
-    ) -> Result<Consumer, StorageError> {
-        let name = match part {
-            "" => self.module.id.to_owned(),
-            part => format!("{}/{part}", self.module.id),
-        };
-        Consumer::attach(
-            Arc::clone(&self.bus.0),
-            name,
-            kinds.to_vec(),
-            self.health.clone(),
-        )
-        .await
-    }
-
-    async fn send(
-        &self,
-        mut publication: Publication,
-        done: Option<oneshot::Sender<Result<(), PublishError>>>,
-    ) -> Result<(), PublishError> {
-        for draft in &mut publication.drafts {
-            draft.source = Arc::clone(&self.name);
-            if let Err(error) = self.check("emits", self.module.emits, draft.event.kind()) {
-                publication.ack.iter().for_each(crate::signal::Ack::fail);
-                return Err(error);
-            }
-        }
-        let source = Arc::clone(&self.name);
-        self.bus
-            .submit(Submission {
-                source,
-                publication,
-                work: None,
-                forget: None,
-                done,
-            })
-            .await
-    }
-
-    fn check(
-        &self,
-        verb: &'static str,
-        declared: &[&'static str],
-        event: &'static str,
-    ) -> Result<(), PublishError> {
-        if declared.contains(&event) {
-            return Ok(());
-        }
-        Err(PublishError::Undeclared {
-            module: self.module.id,
-            verb,
-            event,
-        })
     }
 }
 

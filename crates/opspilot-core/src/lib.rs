@@ -5,6 +5,7 @@ pub mod clock;
 pub mod config;
 pub mod error;
 pub mod event;
+pub mod health;
 pub mod incident;
 pub mod journal;
 pub mod metrics;

@@ -6,7 +6,6 @@
 mod context;
 mod error;
 mod factory;
-mod health;
 mod manifest;
 mod order;
 mod registry;
@@ -18,7 +17,6 @@ use serde::de::DeserializeOwned;
 pub use context::{Context, Tasks};
 pub use error::{BuildError, RunError};
 pub use factory::{DynModule, Factory};
-pub use health::{Health, HealthReporter, HealthStatus};
 pub use manifest::{Category, Manifest};
 pub use order::OrderError;
 pub use registry::Registry;
@@ -28,6 +26,7 @@ pub(crate) use system::Watched;
 pub use system::{ModuleStatus, ReloadError, ReloadReport, System};
 
 pub use crate::event::ModuleState;
+pub use crate::health::{Health, HealthReporter, HealthStatus};
 
 /// One module: a connector, detector, enricher, action, notifier or user interface.
 ///

@@ -65,7 +65,7 @@ impl Bench {
         self.system.watch(Watched::constant(manifest, receiver));
         Context {
             id: manifest.id,
-            bus: self.bus.of_module(manifest, health.clone()),
+            bus: self.bus.of_module(manifest.rights(), health.clone()),
             store: Store::new(Arc::clone(&self.storage), manifest.id),
             incidents: self.incidents.clone(),
             clock: Arc::clone(&self.clock),

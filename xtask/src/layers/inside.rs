@@ -17,6 +17,10 @@ const CLOSED: &[(&str, &[&str])] = &[
 /// What the file at `path` (below `src`, without `.rs`) imports against the layers.
 pub(super) fn faults(path: &str, source: &str) -> Vec<String> {
     let here = path.split('/').next().unwrap_or(path);
+    // Tests look at a layer through the ones above it.
+    if path.split('/').any(|part| part == "tests") {
+        return Vec::new();
+    }
     let mut faults = Vec::new();
     for (line, name) in imports(source) {
         if name != here && !may_import(here, &name) {

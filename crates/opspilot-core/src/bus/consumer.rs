@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -15,16 +15,18 @@ use super::dead_letter::{DeadLetter, Retry};
 use super::{Inner, PublishError};
 use crate::error::chain;
 use crate::event::Envelope;
-use crate::module::HealthReporter;
-use crate::module::HealthStatus;
+use crate::health::{HealthReporter, HealthStatus};
 use crate::resilience::{Backoff, BackoffPolicy};
 use crate::storage::{Collection, CollectionSpec, Record, StorageError};
 
 /// How many events a consumer takes from the journal at once.
 const PAGE: usize = 256;
 
-/// After how many handled events, at the latest, a consumer's place is stored while it is busy.
-const SAVE_EVERY: usize = 64;
+/// After how many events, at the latest, a consumer's place is stored while it is busy.
+const SAVE_EVERY: u64 = 256;
+
+/// How long an idle consumer waits before it tries again to store its place.
+const SAVE_AGAIN: Duration = Duration::from_secs(1);
 
 /// The stored place of a consumer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -147,7 +149,12 @@ pub struct Consumer {
     state: Arc<Attached>,
     health: HealthReporter,
     policy: DeliveryPolicy,
-    unsaved: usize,
+    /// What the health calls trouble with the delivery; each consumer of a module has its own.
+    cause: String,
+    /// The place that is stored.
+    saved: u64,
+    /// True if an event was handled since the place was stored.
+    handled: bool,
 }
 
 impl Consumers {
@@ -208,13 +215,15 @@ impl Consumer {
         let state = bus.consumers.attach(&name, cursor);
         let policy = DeliveryPolicy::default();
         let mut consumer = Self {
+            cause: format!("delivery by {name}"),
             bus,
             name,
             kinds,
             state,
             health,
             policy,
-            unsaved: 0,
+            saved: cursor,
+            handled: false,
         };
         if stored.is_none() {
             consumer.save().await?;
@@ -259,33 +268,102 @@ impl Consumer {
     where
         H: AsyncFnMut(&Arc<Envelope>) -> Result<(), DeliveryError>,
     {
+        self.run_pages(cancel, async |page| match page.first() {
+            Some(first) => handle(first).await.map(|()| 1),
+            None => Ok(0),
+        })
+        .await
+    }
+
+    /// Hands over what waits, in order and never empty, until `cancel`.
+    ///
+    /// `handle` says how many events it handled, from the first on; an error is about the first, and treated as in
+    /// [`Consumer::run`]. After `Ok(0)` it is asked again at once, unless `cancel` came.
+    ///
+    /// # Errors
+    /// When the storage refuses for good; faults that may pass are waited out.
+    ///
+    /// # Cancel safety
+    /// Dropping the future may repeat events from the last stored place.
+    pub async fn run_pages<H>(
+        &mut self,
+        cancel: &CancellationToken,
+        mut handle: H,
+    ) -> Result<(), StorageError>
+    where
+        H: AsyncFnMut(&[Arc<Envelope>]) -> Result<usize, DeliveryError>,
+    {
         let mut head = self.bus.journal.watch();
+        let mut has_letters = true;
         while !cancel.is_cancelled() {
             head.mark_unchanged();
             let page = self.read(cancel).await?;
-            if page.is_empty() {
-                self.save_unless_saved().await?;
-                self.redeliver(cancel, &mut handle).await?;
-                tokio::select! {
-                    () = cancel.cancelled() => {}
-                    changed = head.changed() => if changed.is_err() { break },
-                    () = self.state.wake.notified() => {}
-                }
+            if !page.is_empty() {
+                self.work(&page, cancel, &mut handle).await?;
                 continue;
             }
-            for envelope in page {
-                if self.kinds.contains(&envelope.kind())
-                    && !self.deliver(&envelope, cancel, &mut handle).await?
-                {
-                    break;
-                }
-                self.advance(envelope.seq).await?;
-                if cancel.is_cancelled() {
-                    break;
-                }
+            if std::mem::take(&mut has_letters) {
+                self.redeliver(cancel, &mut handle).await?;
             }
+            has_letters = self.idle(&mut head, cancel).await?;
         }
         self.save_unless_saved().await
+    }
+
+    /// Hands over the events of `page` that are of the consumer's types.
+    async fn work<H>(
+        &mut self,
+        page: &[Arc<Envelope>],
+        cancel: &CancellationToken,
+        handle: &mut H,
+    ) -> Result<(), StorageError>
+    where
+        H: AsyncFnMut(&[Arc<Envelope>]) -> Result<usize, DeliveryError>,
+    {
+        let wanted = |envelope: &&Arc<Envelope>| self.kinds.contains(&envelope.kind());
+        let wanted: Vec<_> = page.iter().filter(wanted).cloned().collect();
+        let mut waiting = wanted.as_slice();
+        while !waiting.is_empty() {
+            let handled = self.deliver(waiting, cancel, handle).await?;
+            let (done, rest) = waiting.split_at(handled.min(waiting.len()));
+            if let Some(last) = done.last() {
+                self.handled = true;
+                self.advance(last.seq).await?;
+            }
+            if cancel.is_cancelled() || done.is_empty() {
+                return Ok(());
+            }
+            waiting = rest;
+        }
+        match page.last() {
+            Some(last) => self.advance(last.seq).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for something to do, and stores the place meanwhile. True if somebody asked for a dead letter.
+    async fn idle(
+        &mut self,
+        head: &mut watch::Receiver<u64>,
+        cancel: &CancellationToken,
+    ) -> Result<bool, StorageError> {
+        let state = Arc::clone(&self.state);
+        let is_unsaved = self.handled;
+        // An event that comes while the place is being stored does not wait for that; a later place is stored then.
+        let save = async {
+            self.save().await?;
+            if self.handled {
+                tokio::time::sleep(SAVE_AGAIN).await;
+            }
+            Ok(false)
+        };
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Ok(false),
+            () = state.wake.notified() => Ok(true),
+            changed = head.changed() => changed.map(|()| false).map_err(|_| StorageError::Closed),
+            outcome = save, if is_unsaved => outcome,
+        }
     }
 
     /// Reads the next events, waiting for a storage that does not work.
@@ -302,50 +380,49 @@ impl Consumer {
         }
     }
 
-    /// Returns false when cancelled before the event was handled or given up.
+    /// Returns how many of `waiting` were handled or given up; 0 when cancelled before.
     async fn deliver<H>(
         &mut self,
-        envelope: &Arc<Envelope>,
+        waiting: &[Arc<Envelope>],
         cancel: &CancellationToken,
         handle: &mut H,
-    ) -> Result<bool, StorageError>
+    ) -> Result<usize, StorageError>
     where
-        H: AsyncFnMut(&Arc<Envelope>) -> Result<(), DeliveryError>,
+        H: AsyncFnMut(&[Arc<Envelope>]) -> Result<usize, DeliveryError>,
     {
+        let Some(first) = waiting.first() else {
+            return Ok(0);
+        };
         let mut backoff = self.policy.backoff.start();
         let started = tokio::time::Instant::now();
         loop {
-            let Err(error) = handle(envelope).await else {
-                self.health.clear("delivery");
-                return Ok(true);
+            let error = match handle(waiting).await {
+                Ok(handled) => {
+                    self.health.clear(&self.cause);
+                    return Ok(handled);
+                }
+                Err(error) => error,
             };
-            let delay = self.next_delay(&error, &mut backoff);
+            let delay = next_delay(&error, &mut backoff);
             let expired = started.elapsed() >= self.policy.give_up_after;
             let Some(delay) = delay.filter(|_| !expired) else {
-                self.give_up(envelope, backoff.attempts().max(1), &error)
+                self.give_up(first, backoff.attempts().max(1), &error)
                     .await?;
-                return Ok(true);
+                self.health.clear(&self.cause);
+                return Ok(1);
             };
-            let waiting = self.lag();
+            let lag = self.lag();
             let message = format!(
-                "{} cannot deliver, {waiting} events wait: {}",
+                "{} cannot deliver, {lag} events wait: {}",
                 self.name,
                 chain(&error)
             );
             self.health
-                .raise("delivery", HealthStatus::Degraded, message);
+                .raise(self.cause.clone(), HealthStatus::Degraded, message);
             self.save_unless_saved().await?;
             if !wait(delay, cancel).await {
-                return Ok(false);
+                return Ok(0);
             }
-        }
-    }
-
-    fn next_delay(&self, error: &DeliveryError, backoff: &mut Backoff) -> Option<Duration> {
-        match error.retry {
-            RetryAfter::Never => None,
-            RetryAfter::Backoff => backoff.next_delay(),
-            RetryAfter::AtLeast(least) => backoff.next_delay().map(|delay| delay.max(least)),
         }
     }
 
@@ -382,13 +459,13 @@ impl Consumer {
         handle: &mut H,
     ) -> Result<(), StorageError>
     where
-        H: AsyncFnMut(&Arc<Envelope>) -> Result<(), DeliveryError>,
+        H: AsyncFnMut(&[Arc<Envelope>]) -> Result<usize, DeliveryError>,
     {
         for Retry { letter, envelope } in self.bus.dead_letters.to_retry(&self.name).await? {
             if cancel.is_cancelled() {
                 break;
             }
-            let outcome = handle(&Arc::new(envelope)).await;
+            let outcome = handle(&[Arc::new(envelope)]).await;
             let error = outcome.err().map(|error| chain(&error));
             self.bus
                 .dead_letters
@@ -401,15 +478,14 @@ impl Consumer {
 
     async fn advance(&mut self, seq: u64) -> Result<(), StorageError> {
         self.state.cursor.store(seq, Ordering::Release);
-        self.unsaved += 1;
-        if self.unsaved >= SAVE_EVERY {
+        if seq.saturating_sub(self.saved) >= SAVE_EVERY {
             return self.save().await;
         }
         Ok(())
     }
 
     async fn save_unless_saved(&mut self) -> Result<(), StorageError> {
-        if self.unsaved > 0 {
+        if self.cursor() != self.saved {
             return self.save().await;
         }
         Ok(())
@@ -417,12 +493,16 @@ impl Consumer {
 
     /// Stores the place. A storage that does not work now is passed over: the next call stores a later place.
     async fn save(&mut self) -> Result<(), StorageError> {
+        let cursor = self.cursor();
         let place = Place {
             name: self.name.clone(),
-            cursor: self.cursor(),
+            cursor,
         };
         match self.bus.consumers.places.save(&place).await {
-            Ok(()) => self.unsaved = 0,
+            Ok(()) => {
+                self.saved = cursor;
+                self.handled = false;
+            }
             Err(error) if error.is_transient() => {
                 warn!(consumer = self.name, error = %chain(&error), "place not stored, trying again later");
             }
@@ -433,6 +513,14 @@ impl Consumer {
 
     fn cursor(&self) -> u64 {
         self.state.cursor.load(Ordering::Acquire)
+    }
+}
+
+fn next_delay(error: &DeliveryError, backoff: &mut Backoff) -> Option<Duration> {
+    match error.retry {
+        RetryAfter::Never => None,
+        RetryAfter::Backoff => backoff.next_delay(),
+        RetryAfter::AtLeast(least) => backoff.next_delay().map(|delay| delay.max(least)),
     }
 }
 

@@ -19,8 +19,8 @@ use super::tx::{MAX_DEPTH, RETRY, Tx};
 use super::{Inner, PublishError};
 use crate::error::chain;
 use crate::event::{Envelope, EventId, Header};
+use crate::health::HealthStatus;
 use crate::journal::Journal;
-use crate::module::HealthStatus;
 use crate::signal::Ack;
 use crate::storage::{StorageError, WriteBatch};
 
@@ -112,7 +112,7 @@ impl Ledger {
     async fn commit(&mut self, mut group: Vec<Submission>) {
         let bus = Arc::clone(&self.bus);
         let now = bus.clock.now();
-        let mut tx = Tx::new(Arc::clone(&bus.storage), self.abandon.clone(), now);
+        let mut tx = Tx::new(self.abandon.clone(), now);
         let result = match self.gather(&mut group, &mut tx).await {
             Ok(drafts) => {
                 let drafts = self.process(drafts, &mut tx).await;
@@ -205,7 +205,7 @@ impl Ledger {
             let kind = event.kind();
             let correlation_id = event.correlation_id();
             let header = Header {
-                id: EventId::generate(),
+                id: EventId::generate(now),
                 source,
                 timestamp: now,
                 correlation_id,
@@ -217,7 +217,7 @@ impl Ledger {
                     envelopes.push(Arc::new(envelope));
                 }
                 Err(error) => {
-                    error!(event = kind, error = %chain(&error), "event has no JSON form")
+                    error!(event = kind, error = %chain(&error), "event has no JSON form");
                 }
             }
         }

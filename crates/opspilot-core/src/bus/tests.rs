@@ -2,6 +2,7 @@
 
 mod faulty;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,8 +16,9 @@ use super::{
 };
 use crate::clock::{SystemClock, Timestamp};
 use crate::event::{Envelope, Event as _, IncidentCleared, IncidentCreated, IncidentRepeated};
+use crate::health::HealthStatus;
 use crate::incident::{IncidentId, Severity};
-use crate::module::{Category, Context, HealthStatus, Manifest};
+use crate::module::{Category, Context, Manifest};
 use crate::signal::PositionTracker;
 use crate::storage::{MemoryStorage, SharedStorage};
 use crate::testing::Bench;
@@ -232,7 +234,7 @@ impl Stage<IncidentCreated> for Filter {
                 incident_id: staged.event.incident_id.clone(),
                 occurrences: 1,
                 last_seen_at: tx.now(),
-                by_rule: Default::default(),
+                by_rule: BTreeMap::default(),
             });
         }
     }

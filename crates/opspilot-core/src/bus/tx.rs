@@ -13,9 +13,7 @@ use crate::clock::Timestamp;
 use crate::error::chain;
 use crate::event::Event;
 use crate::resilience::BackoffPolicy;
-use crate::storage::{
-    Collection, Document, Expect, Record, SharedStorage, StorageError, Write, WriteBatch,
-};
+use crate::storage::{Collection, Document, Expect, Record, StorageError, Write, WriteBatch};
 
 /// How often a read that failed is repeated: until the storage works again or the bus closes.
 pub(super) const RETRY: BackoffPolicy =
@@ -29,7 +27,6 @@ pub(super) const MAX_DEPTH: u8 = 8;
 /// The ledger runs one transaction at a time, so what a transaction reads cannot change before it is stored.
 #[derive(Debug)]
 pub struct Tx {
-    storage: SharedStorage,
     cancel: CancellationToken,
     now: Timestamp,
     batch: WriteBatch,
@@ -41,9 +38,8 @@ pub struct Tx {
 }
 
 impl Tx {
-    pub(super) fn new(storage: SharedStorage, cancel: CancellationToken, now: Timestamp) -> Self {
+    pub(super) fn new(cancel: CancellationToken, now: Timestamp) -> Self {
         Self {
-            storage,
             cancel,
             now,
             batch: WriteBatch::default(),

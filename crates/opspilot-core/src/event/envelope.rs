@@ -2,7 +2,8 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -17,10 +18,22 @@ use crate::clock::Timestamp;
 pub struct EventId(Uuid);
 
 impl EventId {
-    /// A new id.
+    /// A new id for an event at `now`. Its random part is a counter that starts at a random place in each process, which
+    /// RFC 9562, section 6.2, allows, and which asks the kernel for nothing per event.
     #[must_use]
-    pub fn generate() -> Self {
-        Self(Uuid::now_v7())
+    pub fn generate(now: Timestamp) -> Self {
+        static NEXT: LazyLock<AtomicU64> =
+            LazyLock::new(|| AtomicU64::new(Uuid::now_v7().as_u64_pair().1));
+        static PROCESS: LazyLock<[u8; 2]> = LazyLock::new(|| {
+            let bytes = Uuid::now_v7().into_bytes();
+            [bytes[14], bytes[15]]
+        });
+        let mut random = [0; 10];
+        let (process, counter) = random.split_at_mut(2);
+        process.copy_from_slice(&*PROCESS);
+        counter.copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+        let millis = u64::try_from(now.as_millis()).unwrap_or(0);
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }
 }
 
@@ -198,5 +211,23 @@ impl fmt::Debug for Envelope {
             .field("seq", &self.seq)
             .field("json", &self.json)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_ordered_by_time() {
+        let at = |millis| EventId::generate(Timestamp::from_millis(millis));
+        let ids: BTreeSet<EventId> = (0..10_000).map(|_| at(1_000)).collect();
+        assert_eq!(ids.len(), 10_000);
+        assert!(
+            ids.iter()
+                .all(|id| *id < at(1_001) && at(999) < *id && id.0.get_version_num() == 7)
+        );
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Map, json};
 
+use super::change::entry;
 use super::record::{Flapping, Incident};
-use super::service::entry;
 use super::state::Status;
 use crate::clock::Timestamp;
 use crate::event::IncidentUpdated;

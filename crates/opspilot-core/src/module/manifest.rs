@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::bus::Rights;
 use crate::metrics::MetricSpec;
 
 /// Who a module is, what it needs and what it promises.
@@ -42,6 +43,16 @@ impl Manifest {
             emits: &[],
             enabled_by_default: false,
             metrics: &[],
+        }
+    }
+
+    /// What the module may do on the bus.
+    #[must_use]
+    pub const fn rights(&self) -> Rights {
+        Rights {
+            module: self.id,
+            consumes: self.consumes,
+            emits: self.emits,
         }
     }
 }

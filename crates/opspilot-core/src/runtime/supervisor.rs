@@ -257,7 +257,7 @@ impl Actor {
         let shared = &self.shared;
         Context {
             id: manifest.id,
-            bus: shared.bus.of_module(manifest, self.health.clone()),
+            bus: shared.bus.of_module(manifest.rights(), self.health.clone()),
             store: Store::new(Arc::clone(&shared.storage), manifest.id),
             incidents: shared.incidents.clone(),
             clock: Arc::clone(&shared.clock),

@@ -1,5 +1,6 @@
 //! Health that is pushed: a module says how it is, readers look at any moment.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -41,7 +42,7 @@ pub struct Health {
     pub last_check: Timestamp,
     #[serde(skip)]
     #[schemars(skip)]
-    troubles: BTreeMap<&'static str, (HealthStatus, String)>,
+    troubles: BTreeMap<Cow<'static, str>, (HealthStatus, String)>,
 }
 
 /// The writing end of a module's health; cloning it clones a handle.
@@ -73,15 +74,20 @@ impl HealthReporter {
     }
 
     /// Reports a trouble named `cause`, in place of an earlier report of the same cause.
-    pub fn raise(&self, cause: &'static str, status: HealthStatus, message: impl Into<String>) {
-        let trouble = (status, message.into());
+    pub fn raise(
+        &self,
+        cause: impl Into<Cow<'static, str>>,
+        status: HealthStatus,
+        message: impl Into<String>,
+    ) {
+        let (cause, trouble) = (cause.into(), (status, message.into()));
         self.update(|health| {
             health.troubles.insert(cause, trouble);
         });
     }
 
     /// Reports that the trouble named `cause` is over.
-    pub fn clear(&self, cause: &'static str) {
+    pub fn clear(&self, cause: &str) {
         if self.sender.borrow().troubles.contains_key(cause) {
             self.update(|health| {
                 health.troubles.remove(cause);
