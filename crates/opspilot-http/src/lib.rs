@@ -8,6 +8,8 @@
 //! ```
 
 mod api;
+#[cfg(test)]
+mod client;
 mod server;
 
 use opspilot_core::module::Factory;

@@ -131,12 +131,10 @@ async fn obstacles(state: &State) -> Vec<String> {
     } else if !state.cx.system.is_ready() {
         reasons.push("the server is starting or stopping".to_owned());
     }
-    let modules = state.cx.system.modules();
-    let core = modules
-        .into_iter()
-        .find(|module| module.id == "core")
-        .map(|core| core.health);
-    match core.filter(|health| health.status == HealthStatus::Unhealthy) {
+    match state
+        .core()
+        .filter(|core| core.status == HealthStatus::Unhealthy)
+    {
         Some(health) => reasons.push(health.message.unwrap_or_else(|| "core is unhealthy".into())),
         None => reasons.extend(storage_obstacle(state).await),
     }

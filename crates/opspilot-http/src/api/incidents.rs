@@ -205,6 +205,7 @@ impl Ask {
             fields,
         } = self;
         fields.finish()?;
+        state.require_storage()?;
         let name = actor.name();
         let kind = match &change {
             Change::Transition(transition) => transition.as_str(),

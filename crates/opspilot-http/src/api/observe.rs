@@ -52,12 +52,15 @@ pub(super) async fn observe(
     response
 }
 
-/// The problem that an answer stands for, also where a layer gave a bare status.
+/// The problem that an answer stands for, also where a layer gave a bare status. An answer with JSON of its own, as
+/// health gives with 503, stands for itself.
 fn problem_of(response: &mut Response) -> Option<Problem> {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_bare = kind.is_none_or(|kind| kind != "application/json");
     let given = response.extensions_mut().remove::<Problem>();
-    given.or_else(|| is_error.then(|| Problem::of_status(status)))
+    given.or_else(|| (is_error && is_bare).then(|| Problem::of_status(status)))
 }
 
 /// Logs what the caller is not told.

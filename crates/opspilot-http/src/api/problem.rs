@@ -170,6 +170,13 @@ impl Problem {
         Self::of(Code::INTERNAL).because(cause)
     }
 
+    /// The storage does not work now. `cause` is for the log alone.
+    pub(super) fn storage(cause: impl Into<String>) -> Self {
+        Self::of(Code::STORAGE_UNAVAILABLE)
+            .retry_after(STORAGE_RETRY)
+            .because(cause)
+    }
+
     /// The same problem, explained to the caller.
     pub(super) fn detail(self, detail: impl Into<Cow<'static, str>>) -> Self {
         Self {
@@ -260,14 +267,16 @@ impl From<StorageError> for Problem {
 
 impl Problem {
     fn of_storage(error: &StorageError) -> Self {
-        let problem = match error {
+        let cause = chain(error);
+        match error {
             StorageError::Unavailable { .. } | StorageError::Conflict { .. } => {
-                Self::of(Code::STORAGE_UNAVAILABLE).retry_after(STORAGE_RETRY)
+                Self::storage(cause)
             }
-            StorageError::Closed => Self::of(Code::STOPPING).retry_after(STORAGE_RETRY),
-            _ => Self::of(Code::INTERNAL),
-        };
-        problem.because(chain(error))
+            StorageError::Closed => Self::of(Code::STOPPING)
+                .retry_after(STORAGE_RETRY)
+                .because(cause),
+            _ => Self::internal(cause),
+        }
     }
 }
 

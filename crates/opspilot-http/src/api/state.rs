@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
-use opspilot_core::module::Context;
+use opspilot_core::module::{Context, Health, HealthStatus};
 
 use super::config::Options;
 use super::idempotency::Answers;
 use super::metrics::ApiMetrics;
+use super::problem::Problem;
 use super::rate::RateLimiter;
 
 /// How long a request may take.
@@ -68,6 +69,29 @@ impl Shared {
     /// How long a request may take.
     pub(super) const fn limits(&self) -> ApiLimits {
         self.limits
+    }
+
+    /// How the core is: what the bus says of the storage.
+    pub(super) fn core(&self) -> Option<Health> {
+        let modules = self.cx.system.modules();
+        modules
+            .into_iter()
+            .find(|module| module.id == "core")
+            .map(|core| core.health)
+    }
+
+    /// Refuses a change at once while changes cannot be stored; it would wait in the bus until they can.
+    ///
+    /// # Errors
+    /// While the core is unhealthy.
+    pub(super) fn require_storage(&self) -> Result<(), Problem> {
+        match self
+            .core()
+            .filter(|core| core.status == HealthStatus::Unhealthy)
+        {
+            None => Ok(()),
+            Some(core) => Err(Problem::storage(core.message.unwrap_or_default())),
+        }
     }
 
     /// What is counted.

@@ -1,1 +1,161 @@
+//! The API over real connections, with a real bus and incidents on memory.
 
+mod changing;
+mod faulty;
+mod hostile;
+mod keys;
+mod letters;
+mod probes;
+mod reading;
+mod table;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use opspilot_core::bus::{Tx, Work};
+use opspilot_core::clock::{ManualClock, Timestamp};
+use opspilot_core::event::IncidentCreated;
+use opspilot_core::incident::{Incidents, Severity};
+use opspilot_core::module::{Context, HealthReporter, Module as _};
+use opspilot_core::storage::SharedStorage;
+use opspilot_core::testing::Bench;
+use serde_json::Value;
+
+use self::faulty::FaultyStorage;
+use super::{Api, Category, Config, Manifest};
+use crate::client::{Reply, ask};
+use crate::server::Limits;
+
+static CORE: Manifest = Manifest::new("core", Category::Ui, "");
+
+/// A running API. Dropping it leaves its task to the runtime of the test, which ends it.
+struct Fixture {
+    bench: Bench,
+    storage: Arc<FaultyStorage>,
+    clock: Arc<ManualClock>,
+    core: HealthReporter,
+    cx: Context,
+    address: SocketAddr,
+}
+
+/// What a test may change about the API before it starts.
+struct Setup {
+    config: Config,
+    limits: Limits,
+    request: Duration,
+    body: Duration,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            config: Config {
+                port: 0,
+                rate_limit_per_minute: 0,
+                ..Config::default()
+            },
+            limits: Limits::default(),
+            request: Duration::from_secs(30),
+            body: Duration::from_secs(15),
+        }
+    }
+}
+
+impl Fixture {
+    async fn new() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    async fn with(setup: Setup) -> Self {
+        let storage = Arc::new(FaultyStorage::default());
+        let clock = ManualClock::starting_at(Timestamp::parse("2026-02-20T12:00:00Z").unwrap());
+        let shared: SharedStorage = Arc::<FaultyStorage>::clone(&storage);
+        let bench = Bench::on(shared, Arc::<ManualClock>::clone(&clock)).await;
+        bench.set_ready(true);
+        let core = bench.context(&CORE).health;
+        let cx = bench.context(&Api::MANIFEST);
+        let mut api = Api::new(setup.config).unwrap();
+        api.limits = setup.limits;
+        api.api_limits.request = setup.request;
+        api.api_limits.body = setup.body;
+        api.init(&cx).await.unwrap();
+        let port = cx.health.current().details["port"].as_u64().unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).unwrap()));
+        let context = cx.clone();
+        cx.tasks
+            .spawn("api", async move { api.run(&context).await.unwrap() });
+        Self {
+            bench,
+            storage,
+            clock,
+            core,
+            cx,
+            address,
+        }
+    }
+
+    async fn get(&self, path: &str) -> Reply {
+        self.ask(&[&format!("GET /api{path}")], b"").await
+    }
+
+    async fn post(&self, path: &str, body: &str) -> Reply {
+        let head = format!("POST /api{path}");
+        self.ask(&[&head, "Content-Type: application/json"], body.as_bytes())
+            .await
+    }
+
+    async fn ask(&self, head: &[&str], body: &[u8]) -> Reply {
+        ask(self.address, head, body).await
+    }
+
+    /// Stores an incident a millisecond later than the one before.
+    async fn incident(&self, id: &str, severity: Severity) {
+        self.clock.advance(Duration::from_millis(1));
+        let event = IncidentCreated {
+            incident_id: id.into(),
+            title: format!("title of {id}"),
+            description: "<script>alert(1)</script>".into(),
+            severity,
+            detected_by: "detector.test".into(),
+            source_event: None,
+            detected_at: Timestamp::UNIX_EPOCH,
+            occurrences: 1,
+            last_seen_at: None,
+            auto_resolve_ms: None,
+            context: serde_json::Map::new(),
+        };
+        let create = Create {
+            incidents: self.bench.incidents.clone(),
+            event,
+        };
+        assert!(self.bench.bus.transact("test", create).await.unwrap());
+    }
+
+    /// The actions in an incident's timeline.
+    async fn actions(&self, id: &str) -> Vec<String> {
+        let timeline = self.get(&format!("/incidents/{id}/timeline")).await.json();
+        strings(&timeline["entries"], "action")
+    }
+}
+
+struct Create {
+    incidents: Incidents,
+    event: IncidentCreated,
+}
+
+#[async_trait]
+impl Work for Create {
+    type Output = bool;
+
+    async fn run(self, tx: &mut Tx) -> bool {
+        self.incidents.create_in(tx, &self.event).await.unwrap()
+    }
+}
+
+/// The texts under `key` of each of `list`.
+fn strings(list: &Value, key: &str) -> Vec<String> {
+    let text = |entry: &Value| entry[key].as_str().unwrap_or_default().to_owned();
+    list.as_array().unwrap().iter().map(text).collect()
+}
