@@ -466,6 +466,9 @@ impl Consumer {
                 break;
             }
             let outcome = handle(&[Arc::new(envelope)]).await;
+            if matches!(outcome, Ok(0)) {
+                break;
+            }
             let error = outcome.err().map(|error| chain(&error));
             self.bus
                 .dead_letters

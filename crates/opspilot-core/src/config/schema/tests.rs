@@ -100,7 +100,7 @@ fn references_and_choices_are_followed() {
 }
 
 /// Rows of schema, value and how many faults there are.
-fn check_rows(rows: &[(Json, Value, usize)]) {
+fn check_rows(rows: &[(Json, Json, usize)]) {
     for (schema, value, expected) in rows {
         let faults = faults(schema, value.clone());
         assert_eq!(faults.len(), *expected, "{schema} {value}: {faults:?}");
