@@ -1,0 +1,32 @@
+//! The real binary, as a person at a terminal and a program at the API meet it.
+
+#[cfg(test)]
+#[path = "../common/common.rs"]
+mod common;
+
+#[cfg(test)]
+mod configuration;
+#[cfg(test)]
+mod first_start;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod incidents;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod memory;
+#[cfg(test)]
+mod notifications;
+#[cfg(test)]
+mod probes;
+#[cfg(test)]
+mod reload;
+#[cfg(test)]
+mod replay;
+#[cfg(test)]
+mod secrets;
+#[cfg(test)]
+mod stopping;
+#[cfg(test)]
+mod storage;
