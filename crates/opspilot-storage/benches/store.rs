@@ -23,26 +23,39 @@ const DEFINITION: Definition = Definition {
 const STATES: [&str; 4] = ["open", "acknowledged", "resolved", "closed"];
 const SEVERITIES: [&str; 4] = ["critical", "high", "medium", "low"];
 
+/// How the keys of documents written one after another lie.
+#[derive(Clone, Copy, Debug)]
+enum Keys {
+    /// Anywhere, like those of incidents.
+    Digest,
+    /// One behind the other, like those of the journal.
+    Sequence,
+}
+
 /// An engine in a directory of its own.
 struct Bench {
+    keys: Keys,
     storage: SharedStorage,
     stored: u64,
     _directory: TempDir,
 }
 
 impl Bench {
-    async fn open(engine: &str, durability: Durability) -> Self {
+    async fn open(engine: &str, keys: Keys) -> Self {
         let directory = tempfile::tempdir().expect("makes a directory");
         let options = Options {
             db_path: directory.path().join("bench.db"),
             data_dir: directory.path().join("data"),
         };
-        let storage = open(engine, &options, durability).await.expect("opens");
+        let storage = open(engine, &options, Durability::Durable)
+            .await
+            .expect("opens");
         storage
             .define(INCIDENTS, DEFINITION)
             .await
             .expect("defines");
         Self {
+            keys,
             storage,
             stored: 0,
             _directory: directory,
@@ -52,7 +65,7 @@ impl Bench {
     fn batch(&mut self, rows: u64) -> WriteBatch {
         let mut batch = WriteBatch::default();
         for number in self.stored..self.stored + rows {
-            put(&mut batch, number);
+            put(&mut batch, number, self.keys);
         }
         self.stored += rows;
         batch
@@ -75,11 +88,14 @@ fn pick<'a>(values: &[&'a str], number: u64) -> &'a str {
     values[usize::try_from(number % values.len() as u64).expect("smaller than a length")]
 }
 
-/// A document of about 600 bytes whose key is as unordered as a digest.
-fn put(batch: &mut WriteBatch, number: u64) {
+/// A document of about 600 bytes.
+fn put(batch: &mut WriteBatch, number: u64, keys: Keys) {
     let mixed = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let key = format!("{mixed:016x}{number:016x}");
+    let key = match keys {
+        Keys::Digest => format!("{mixed:016x}{number:016x}"),
+        Keys::Sequence => format!("{number:016x}{mixed:016x}"),
+    };
     let (state, severity) = (pick(&STATES, number), pick(&SEVERITIES, mixed >> 32));
     let line = "connection to database lost: timeout after 30000 ms while waiting for a connection from the pool";
     let json = format!(
@@ -99,13 +115,22 @@ fn throughput(criterion: &mut Criterion) {
         .sample_size(10)
         .measurement_time(Duration::from_secs(4))
         .warm_up_time(Duration::from_secs(1));
-    for engine in ["sqlite", "file", "memory"] {
+    let engines = [
+        ("sqlite", Keys::Digest),
+        ("sqlite", Keys::Sequence),
+        ("file", Keys::Digest),
+        ("memory", Keys::Digest),
+    ];
+    for (engine, keys) in engines {
         for rows in [100, 1000] {
-            let mut bench = runtime.block_on(Bench::open(engine, Durability::Durable));
+            let mut bench = runtime.block_on(Bench::open(engine, keys));
             group.throughput(Throughput::Elements(rows));
-            group.bench_function(BenchmarkId::new(engine, rows), |bencher| {
-                bencher.iter_custom(|groups| runtime.block_on(bench.write(groups, rows)));
-            });
+            group.bench_function(
+                BenchmarkId::new(format!("{engine} {keys:?}"), rows),
+                |bencher| {
+                    bencher.iter_custom(|groups| runtime.block_on(bench.write(groups, rows)));
+                },
+            );
             runtime.block_on(bench.storage.close()).expect("closes");
         }
     }
@@ -124,7 +149,7 @@ fn among_many(criterion: &mut Criterion) {
         .into_iter()
         .take(if is_large { 2 } else { 1 })
     {
-        let mut bench = runtime.block_on(Bench::open("sqlite", Durability::Durable));
+        let mut bench = runtime.block_on(Bench::open("sqlite", Keys::Digest));
         runtime.block_on(bench.write(stored / 100, 100));
         group.bench_function(BenchmarkId::new("insert", stored), |bencher| {
             bencher.iter_custom(|count| runtime.block_on(bench.write(count, 1)));

@@ -67,3 +67,43 @@ pub enum OpenError {
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_unknown_engine_is_refused_with_those_there_are() {
+        let options = Options::default();
+        for (engine, expected) in [
+            ("redis", "`memory`, `file` or `sqlite`"),
+            ("database", "not part of this version"),
+        ] {
+            let error = open(engine, &options, Durability::Durable)
+                .await
+                .expect_err("is refused")
+                .to_string();
+            assert!(
+                error.contains(expected) && error.contains(engine),
+                "{error}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn each_engine_opens_where_its_options_say() {
+        let directory = tempfile::tempdir().expect("makes a directory");
+        let options = Options {
+            db_path: directory.path().join("a/b.db"),
+            data_dir: directory.path().join("c"),
+        };
+        for engine in ["memory", "file", "sqlite"] {
+            let storage = open(engine, &options, Durability::Fast)
+                .await
+                .expect("opens");
+            assert_eq!(storage.engine(), engine);
+            storage.close().await.expect("closes");
+        }
+        assert!(options.db_path.exists() && options.data_dir.join("opspilot.log").exists());
+    }
+}

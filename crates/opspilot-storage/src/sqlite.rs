@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use opspilot_core::storage::{
     Definition, Document, Page, Query, Storage, StorageError, Write, WriteBatch,
 };
-use sqlx::SqlitePool;
+use sqlx::{SqliteConnection, SqlitePool};
 use tokio_util::task::TaskTracker;
 
 use crate::config::Durability;
@@ -54,6 +54,16 @@ impl SqliteStorage {
         let lock = ProcessLock::acquire(path)?;
         let faults = Faults::new(path);
         let connection = schema::open(path, durability, &faults).await?;
+        Ok(Self::start(path, durability, connection, lock))
+    }
+
+    fn start(
+        path: &Path,
+        durability: Durability,
+        connection: SqliteConnection,
+        lock: ProcessLock,
+    ) -> Self {
+        let faults = Faults::new(path);
         let (queue, receiver) = Queue::new();
         let shapes = Shapes::default();
         let writer = Writer {
@@ -68,13 +78,13 @@ impl SqliteStorage {
         let tasks = TaskTracker::new();
         tasks.spawn(writer.run());
         tasks.close();
-        Ok(Self {
+        Self {
             readers: schema::readers(path),
             queue,
             shapes,
             faults,
             tasks,
-        })
+        }
     }
 }
 

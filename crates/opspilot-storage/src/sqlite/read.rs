@@ -98,6 +98,11 @@ impl<'q> Plan<'q> {
         Ok(Page::fill(self.query.limit, found))
     }
 
+    #[cfg(test)]
+    pub(super) fn prefixes(&self) -> &[&'q [String]] {
+        &self.prefixes
+    }
+
     fn is_empty(&self) -> bool {
         self.query.index.is_some() && self.query.until == Some(i64::MIN)
     }

@@ -12,7 +12,7 @@ use crate::config::Durability;
 use crate::lock::{private_file, unavailable};
 
 /// How long a statement waits for a lock that another process holds.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+const BUSY_TIMEOUT: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 2000 });
 const READERS: u32 = 2;
 const STATEMENTS: usize = 256;
 
@@ -56,7 +56,8 @@ pub(super) async fn connect(
         // The log is copied into the database every 16 MiB, and never stays longer than 64 MiB.
         .pragma("wal_autocheckpoint", "4096")
         .pragma("journal_size_limit", "67108864")
-        .pragma("cache_size", "-16384");
+        .pragma("cache_size", "-16384")
+        .pragma("temp_store", "memory");
     SqliteConnection::connect_with(&options).await
 }
 
