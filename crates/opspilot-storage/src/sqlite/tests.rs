@@ -321,7 +321,7 @@ async fn pages_come_from_indexes() {
                 "{query:?}: {explained}"
             );
             let bounds = if query.after.is_some() && query.index.is_some() {
-                "(s"
+                ",key)"
             } else {
                 ""
             };
