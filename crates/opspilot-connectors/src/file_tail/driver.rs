@@ -99,7 +99,9 @@ impl Eyes {
         let mut wake = self.watch.take();
         wake.everything |= everything;
         let mut turn = self.tailer.turn(&wake, now);
-        if let Some(interest) = turn.interest.take()
+        let interest = turn.interest.take();
+        turn.scanned = interest.is_some();
+        if let Some(interest) = interest
             && self.watch.follow(&interest)
         {
             // What happened before the watch began is found by looking once more.
@@ -181,8 +183,19 @@ impl Driver<'_> {
             (eyes, turn)
         };
         let (eyes, turn) = self.cx.tasks.blocking(work).await?;
+        if std::env::var("FTDBG").is_ok() {
+            eprintln!(
+                "{:?} ev={everything} batches={} again={} blocked={} wakes={:?} streams={:#?}",
+                now.wall,
+                turn.batches.len(),
+                turn.again,
+                turn.blocked,
+                turn.wakes_at,
+                eyes.tailer.brief()
+            );
+        }
         self.meters.count(eyes.tailer.totals());
-        if everything || !turn.news.is_empty() {
+        if turn.scanned {
             self.meters.report(self.cx, &eyes);
         }
         self.eyes = Some(eyes);

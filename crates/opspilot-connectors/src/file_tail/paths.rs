@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher, GlobSet, GlobSetBuilder};
@@ -150,9 +151,7 @@ fn glob(text: &str) -> Result<globset::Glob, (String, String)> {
 
 fn walk(at: PathBuf, steps: &[Step], files: &mut Vec<PathBuf>, expansion: &mut Expansion) {
     let Some((step, rest)) = steps.split_first() else {
-        return if at.is_file() {
-            files.push(at)
-        };
+        return end(at, files, expansion);
     };
     match step {
         Step::Fixed(path) => {
@@ -160,7 +159,7 @@ fn walk(at: PathBuf, steps: &[Step], files: &mut Vec<PathBuf>, expansion: &mut E
             expansion
                 .folders
                 .insert(nearest_folder(&next, rest.is_empty()));
-            if next.exists() {
+            if rest.is_empty() || next.exists() {
                 walk(next, rest, files, expansion);
             }
         }
@@ -180,6 +179,15 @@ fn walk(at: PathBuf, steps: &[Step], files: &mut Vec<PathBuf>, expansion: &mut E
                 }
             }
         }
+    }
+}
+
+fn end(path: PathBuf, files: &mut Vec<PathBuf>, expansion: &mut Expansion) {
+    match fs::metadata(&path) {
+        Ok(metadata) if metadata.is_file() => files.push(path),
+        Ok(_) => {}
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+        Err(error) => expansion.problems.push((path, error.to_string())),
     }
 }
 

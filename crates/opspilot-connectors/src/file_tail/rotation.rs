@@ -185,6 +185,10 @@ impl Search<'_> {
         taken: &BTreeSet<FileId>,
         listings: &mut Listings,
     ) -> Option<Found> {
+        if self.position.head.len() == 0 {
+            // An empty file is the start of every other; nothing of it was sent, so nothing of it is lost.
+            return None;
+        }
         let place = Path::new(&self.position.place);
         if self.position.name != self.position.place
             && let Some(found) = self.at(place)
@@ -213,12 +217,10 @@ impl Search<'_> {
         let (mut content, facts) = Content::open(path, self.ratio).ok()?;
         let position = self.position;
         let is_same_file = facts.id == position.file();
-        // An empty file is the start of every other.
-        let enough = is_same_file || position.head.len() > 0;
         let continues = content
             .continues(&position.head, position.offset, &position.tail)
             .unwrap_or(false);
-        (enough && continues).then(|| Found {
+        continues.then(|| Found {
             path: path.to_owned(),
             content,
             facts,

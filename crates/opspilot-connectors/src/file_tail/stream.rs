@@ -261,6 +261,18 @@ impl Stream {
         size.max(self.at.offset)
     }
 
+    /// Notes that the name leads elsewhere now. The file is read on at least `until` then, if it is open; otherwise it
+    /// is looked for.
+    pub(super) const fn lose_name(&mut self, until: Instant) {
+        let is_open = self.content.is_some();
+        self.role = if is_open {
+            Role::Rotated { until }
+        } else {
+            Role::Lost { until: Some(until) }
+        };
+        self.drained = false;
+    }
+
     /// True if the open file no longer has what was read from it.
     pub(super) fn is_replaced(&mut self) -> bool {
         let seen = self.seen;

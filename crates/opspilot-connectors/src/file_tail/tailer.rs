@@ -3,7 +3,6 @@
 
 mod scan;
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -66,6 +65,8 @@ pub(super) struct Turn {
     pub(super) blocked: bool,
     /// When to take the next turn although nothing happened.
     pub(super) wakes_at: Option<Instant>,
+    /// Everything was looked at.
+    pub(super) scanned: bool,
     /// What to watch, if that may have changed.
     pub(super) interest: Option<Interest>,
 }
@@ -139,7 +140,9 @@ pub(super) struct Tailer {
     ids: HashMap<Arc<str>, u64>,
     names: HashMap<String, BTreeSet<u64>>,
     places: HashMap<PathBuf, BTreeSet<u64>>,
-    finished: HashMap<FileId, Position>,
+    /// Finished streams by their file; an inode that was used again has several.
+    finished: HashMap<FileId, Vec<Position>>,
+    remembered: usize,
     forgotten: Vec<String>,
     /// When each pattern was first looked at, in nanoseconds since the Unix epoch.
     begun: BTreeMap<String, i64>,
@@ -179,6 +182,7 @@ impl Tailer {
             names: HashMap::new(),
             places: HashMap::new(),
             finished: HashMap::new(),
+            remembered: 0,
             forgotten: Vec::new(),
             begun: stored
                 .begun
@@ -210,6 +214,11 @@ impl Tailer {
         self.touched = self.touched.max(position.touched);
         if position.finished {
             self.remember(position);
+            return;
+        }
+        if position.head.len() == 0 {
+            // The file was empty and nothing of it was sent: whatever is found there now is new.
+            self.forgotten.push(position.stream);
             return;
         }
         let stream = Stream::resumed(position, &self.settings.module, &self.reading, now);
@@ -668,28 +677,31 @@ impl Tailer {
     }
 
     fn remember(&mut self, position: Position) {
-        match self.finished.entry(position.file()) {
-            Entry::Vacant(free) => {
-                free.insert(position);
-            }
-            // An inode was used again: it belongs to the stream that was written later.
-            Entry::Occupied(former) if former.get().modified > position.modified => {
-                self.forgotten.push(position.stream);
-            }
-            Entry::Occupied(mut former) => self.forgotten.push(former.insert(position).stream),
-        }
-        if self.finished.len() > REMEMBERED
-            && let Some(oldest) = self
-                .finished
-                .values()
+        self.finished
+            .entry(position.file())
+            .or_default()
+            .push(position);
+        self.remembered += 1;
+        if self.remembered > REMEMBERED {
+            let all = self.finished.values().flatten();
+            let oldest = all
                 .min_by_key(|position| position.touched)
-        {
-            let oldest = oldest.file();
-            self.forgotten.extend(
-                self.finished
-                    .remove(&oldest)
-                    .map(|position| position.stream),
-            );
+                .map(Position::file);
+            if let Some(file) = oldest {
+                let forgotten = self.finished.remove(&file).unwrap_or_default();
+                self.remembered -= forgotten.len();
+                self.forgotten
+                    .extend(forgotten.into_iter().map(|position| position.stream));
+            }
+        }
+    }
+
+    /// Takes a stream out of the finished ones.
+    fn revive(&mut self, position: &Position) {
+        if let Some(same) = self.finished.get_mut(&position.file()) {
+            let before = same.len();
+            same.retain(|other| other.stream != position.stream);
+            self.remembered -= before - same.len();
         }
     }
 }
@@ -710,3 +722,22 @@ pub(super) struct Stored {
 
 #[cfg(test)]
 mod tests;
+impl Tailer {
+    pub(super) fn brief(&self) -> Vec<String> {
+        self.streams
+            .iter()
+            .map(|(k, s)| {
+                format!(
+                    "{k} {:?} {:?} off {} seen {} drained {} content {:?} file {:?}",
+                    s.role,
+                    s.place,
+                    s.offset(),
+                    s.seen_end(),
+                    s.drained,
+                    s.content,
+                    s.file
+                )
+            })
+            .collect()
+    }
+}

@@ -152,7 +152,7 @@ async fn polling_needs_no_notifications() {
 }
 
 #[tokio::test]
-async fn a_broken_archive_degrades_health_until_it_is_gone() {
+async fn an_unreadable_file_degrades_health_until_it_is_gone() {
     let bench = Bench::new().await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("app.log");
@@ -180,7 +180,6 @@ async fn logrotate_loses_nothing() {
         "copytruncate",
         "compress",
         "copytruncate\n compress",
-        "dateext\n create",
     ] {
         rotate_with(program, options).await;
     }
@@ -193,7 +192,7 @@ async fn rotate_with(program: &Path, options: &str) {
     let rules = folder.path().join("rules");
     let state = folder.path().join("state");
     let text = format!(
-        "{} {{\n rotate 9\n {options}\n dateformat .%s\n missingok\n su root root\n}}\n",
+        "{} {{\n rotate 9\n {options}\n missingok\n su root root\n}}\n",
         path.display()
     );
     fs::write(&rules, text).unwrap();
@@ -217,6 +216,7 @@ async fn rotate_with(program: &Path, options: &str) {
             "{}",
             String::from_utf8_lossy(&run.stderr)
         );
+        eprintln!("{options}, round {round}");
         seen.extend(running.records(100).await);
     }
     seen.sort_unstable();

@@ -19,6 +19,9 @@ use super::{Interest, News, OPEN_FILES, Tailer};
 /// How often something that may still be moving is looked for again.
 const SEARCH_AGAIN: Duration = Duration::from_millis(250);
 
+/// The times of files are stamped with a clock that only ticks every few milliseconds, so they may lie in the past.
+const CLOCK_SLACK_MS: i64 = 50;
+
 /// A time in which a log may have been rotated more than once: generations that came and went between two looks are
 /// searched for.
 #[derive(Debug)]
@@ -33,9 +36,16 @@ pub(super) struct Hunt {
 impl Hunt {
     /// A hunt for the generations behind `stream`.
     pub(super) fn of(stream: &Stream, until: Instant) -> Self {
+        let name = Path::new(stream.name());
+        // A stream that was itself found as a generation has the generations of its log.
+        let place = if is_beside(name, &stream.place) {
+            name
+        } else {
+            &stream.place
+        };
         Self {
             name: stream.name().to_owned(),
-            place: stream.place.clone(),
+            place: place.to_owned(),
             since: stream.modified,
             until,
         }
@@ -73,7 +83,11 @@ impl Tailer {
         self.hunt(&mut listings, now);
         for text in self.paths.texts() {
             if let Entry::Vacant(unseen) = self.begun.entry(text.to_owned()) {
-                let since = now.wall.as_millis().saturating_mul(1_000_000);
+                let since = now
+                    .wall
+                    .as_millis()
+                    .saturating_sub(CLOCK_SLACK_MS)
+                    .saturating_mul(1_000_000);
                 unseen.insert(since);
                 news.begun.push(Begun {
                     pattern: text.to_owned(),
@@ -110,39 +124,38 @@ impl Tailer {
         present
     }
 
-    /// Finds the streams whose file lost its name.
+    /// Finds the streams whose file lost its name or its content.
     fn leave(&mut self, present: &HashMap<PathBuf, Facts>, now: Moment) {
         let until = now.monotonic + self.settings.rotate_wait;
         let (mut queue, mut replaced) = (Vec::new(), Vec::new());
         for (key, stream) in &mut self.streams {
-            match stream.role {
-                Role::Rotated { .. } => queue.push(*key),
-                Role::Current => match present.get(Path::new(&*stream.source.name)) {
-                    Some(facts) if facts.id == stream.file => {
-                        let is_changed =
-                            facts.modified != stream.modified || facts.size != stream.seen_end();
-                        stream.modified = facts.modified;
-                        if is_changed && stream.is_replaced() {
-                            replaced.push(*key);
-                        } else if is_changed {
-                            queue.push(*key);
-                        }
+            let facts = present.get(Path::new(&*stream.source.name));
+            let facts = facts.filter(|facts| facts.id == stream.file);
+            match (stream.role, facts) {
+                (Role::Rotated { .. }, _) => {}
+                (Role::Current, Some(facts)) => {
+                    if facts.modified == stream.modified && facts.size == stream.seen_end() {
+                        continue;
                     }
-                    _ => {
-                        self.totals.rotations += 1;
+                    if stream.seen_end() == 0 {
+                        // It was empty. What it held meanwhile may be in a copy already.
                         self.hunts.push(Hunt::of(stream, until));
-                        let has_handle = stream.content.is_some();
-                        stream.role = if has_handle {
-                            Role::Rotated { until }
-                        } else {
-                            Role::Lost { until: Some(until) }
-                        };
-                        stream.drained = false;
-                        queue.push(*key);
                     }
-                },
-                Role::Fixed | Role::Lost { .. } | Role::Done => {}
+                    stream.modified = facts.modified;
+                }
+                (Role::Current, None) => {
+                    self.totals.rotations += 1;
+                    self.hunts.push(Hunt::of(stream, until));
+                    stream.lose_name(until);
+                }
+                (Role::Fixed | Role::Lost { .. } | Role::Done, _) => continue,
             }
+            let list = if stream.is_replaced() {
+                &mut replaced
+            } else {
+                &mut queue
+            };
+            list.push(*key);
         }
         queue.into_iter().for_each(|key| self.queue(key));
         // The copy of a truncated file must be found before it is taken for a new one.
@@ -342,6 +355,7 @@ impl Tailer {
         let done = self
             .finished
             .values()
+            .flatten()
             .filter(|position| position.name == name);
         let known = live.max(done.map(|position| position.modified).max());
         let begun = self
@@ -352,7 +366,7 @@ impl Tailer {
             .copied();
         let Some(since) = known.or(begun) else { return };
         let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let is_known = self.hunts.iter().any(|hunt| hunt.name == name);
+        let is_known = self.hunts.iter().any(|hunt| hunt.place == place);
         if !is_known {
             self.hunts.push(Hunt {
                 name,
@@ -372,7 +386,8 @@ impl Tailer {
             // It is being compressed at this moment; when that is done, the other file goes away.
             return Identity::Later;
         }
-        if let Some(position) = self.finished.get(&facts.id) {
+        let finished = self.finished.get(&facts.id).into_iter().flatten();
+        for position in finished {
             let is_unchanged = position.modified == facts.modified
                 && (compression.is_some() || position.offset == facts.size);
             if is_unchanged {
@@ -423,6 +438,7 @@ impl Tailer {
         let done = self
             .finished
             .values()
+            .flatten()
             .filter(|position| is_beside(Path::new(&position.place), path));
         Ok(is_live
             || done
@@ -527,7 +543,7 @@ impl Tailer {
     }
 
     fn resume(&mut self, path: &Path, position: Position, now: Moment) {
-        self.finished.remove(&position.file());
+        self.revive(&position);
         let name = path.display().to_string();
         let position = Position {
             name,

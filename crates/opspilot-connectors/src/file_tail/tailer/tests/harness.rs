@@ -288,7 +288,11 @@ impl Harness {
             .collect();
         assert!(
             missing.is_empty() && wrong.is_empty(),
-            "missing {missing:?}; wrong {wrong:?}; streams {:#?}",
+            "{} missing {:?}; {} wrong {:?}; streams {:#?}",
+            missing.len(),
+            missing.first(),
+            wrong.len(),
+            wrong.first(),
             self.names
         );
     }

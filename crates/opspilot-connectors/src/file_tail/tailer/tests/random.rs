@@ -102,7 +102,6 @@ impl Log {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
     fn every_line_is_seen_exactly_once_whatever_happens(

@@ -412,3 +412,17 @@ fn an_inode_of_a_lost_file_that_a_copy_gets_belongs_to_the_copy() {
     tail.settle();
     tail.assert_lines(2);
 }
+
+#[test]
+fn debug_case() {
+    let mut tail = Harness::new(&["app.log"]);
+    tail.read();
+    tail.append("app.log", lines(0..100));
+    tail.read();
+    tail.copy_truncate("app.log", "app.log.1");
+    tail.append("app.log", lines(100..200));
+    tail.rename("app.log.1", "app.log.2");
+    tail.copy_truncate("app.log", "app.log.1");
+    tail.settle();
+    tail.assert_lines(200);
+}
