@@ -8,6 +8,7 @@
 
 mod consumer;
 mod dead_letter;
+mod delivery;
 mod hub;
 mod lanes;
 mod ledger;
@@ -25,8 +26,9 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-pub use consumer::{Consumer, DeliveryError, DeliveryPolicy};
+pub use consumer::Consumer;
 pub use dead_letter::DeadLetter;
+pub use delivery::{DeliveryError, DeliveryPolicy};
 pub use hub::LogReceiver;
 pub use module_bus::{ModuleBus, Rights};
 pub use publication::Publication;

@@ -1,6 +1,6 @@
 //! Named consumers of the incident plane.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,15 +8,17 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::dead_letter::{DeadLetter, Retry};
+use super::delivery::{DeliveryError, DeliveryPolicy};
 use super::{Inner, PublishError};
 use crate::error::chain;
 use crate::event::Envelope;
 use crate::health::{HealthReporter, HealthStatus};
-use crate::resilience::{Backoff, BackoffPolicy};
+use crate::resilience::Backoff;
 use crate::storage::{Collection, CollectionSpec, Record, StorageError};
 
 /// How many events a consumer takes from the journal at once.
@@ -60,84 +62,6 @@ pub(super) struct Attached {
     pub(super) wake: Notify,
 }
 
-/// Why a consumer could not handle an event.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct DeliveryError {
-    message: String,
-    retry: RetryAfter,
-    #[source]
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum RetryAfter {
-    Never,
-    Backoff,
-    AtLeast(Duration),
-}
-
-impl DeliveryError {
-    /// A failure that trying again cannot mend: the event goes to the dead letters at once.
-    #[must_use]
-    pub fn permanent(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            retry: RetryAfter::Never,
-            source: None,
-        }
-    }
-
-    /// A failure that may pass.
-    #[must_use]
-    pub fn transient(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            retry: RetryAfter::Backoff,
-            source: None,
-        }
-    }
-
-    /// Waits at least this long before the next attempt, because the peer asked for it.
-    #[must_use]
-    pub fn after(mut self, delay: Duration) -> Self {
-        self.retry = RetryAfter::AtLeast(delay);
-        self
-    }
-
-    /// Adds the cause.
-    #[must_use]
-    pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
-        self
-    }
-
-    /// True if trying again may help.
-    #[must_use]
-    pub fn is_transient(&self) -> bool {
-        self.retry != RetryAfter::Never
-    }
-}
-
-/// How long a consumer tries before it gives an event up.
-#[derive(Debug, Clone, Copy)]
-pub struct DeliveryPolicy {
-    /// The spacing of attempts.
-    pub backoff: BackoffPolicy,
-    /// After this long the event goes to the dead letters.
-    pub give_up_after: Duration,
-}
-
-impl Default for DeliveryPolicy {
-    fn default() -> Self {
-        let backoff = BackoffPolicy::endless(Duration::from_millis(500), Duration::from_mins(1));
-        Self {
-            backoff,
-            give_up_after: Duration::from_hours(24),
-        }
-    }
-}
-
 /// A named reader of the journal with a place of its own.
 ///
 /// Every event of its types reaches it at least once: after a crash it resumes from its stored place, and sees again
@@ -155,6 +79,25 @@ pub struct Consumer {
     saved: u64,
     /// True if an event was handled since the place was stored.
     handled: bool,
+    head: watch::Receiver<u64>,
+    /// The events at hand: those of one page of the journal that are of the consumer's types, or one dead letter.
+    page: Vec<Arc<Envelope>>,
+    /// How many of them are handled.
+    done: usize,
+    /// The place behind the page.
+    page_end: u64,
+    /// The dead letter at hand, if it is one.
+    letter: Option<DeadLetter>,
+    letters: VecDeque<Retry>,
+    /// True if dead letters may wait to be tried again.
+    has_letters: bool,
+    attempts: Option<Attempts>,
+}
+
+/// The attempts at the first event at hand.
+struct Attempts {
+    backoff: Backoff,
+    started: Instant,
 }
 
 impl Consumers {
@@ -215,6 +158,7 @@ impl Consumer {
         let state = bus.consumers.attach(&name, cursor);
         let policy = DeliveryPolicy::default();
         let mut consumer = Self {
+            head: bus.journal.watch(),
             cause: format!("delivery by {name}"),
             bus,
             name,
@@ -224,6 +168,13 @@ impl Consumer {
             policy,
             saved: cursor,
             handled: false,
+            page: Vec::new(),
+            done: 0,
+            page_end: cursor,
+            letter: None,
+            letters: VecDeque::new(),
+            has_letters: true,
+            attempts: None,
         };
         if stored.is_none() {
             consumer.save().await?;
@@ -268,86 +219,97 @@ impl Consumer {
     where
         H: AsyncFnMut(&Arc<Envelope>) -> Result<(), DeliveryError>,
     {
-        self.run_pages(cancel, async |page| match page.first() {
-            Some(first) => handle(first).await.map(|()| 1),
-            None => Ok(0),
-        })
-        .await
+        loop {
+            let Some(first) = self.next(cancel).await?.and_then(<[_]>::first) else {
+                return Ok(());
+            };
+            let outcome = handle(first).await.map(|()| 1);
+            self.settle(outcome, cancel).await?;
+        }
     }
 
-    /// Hands over what waits, in order and never empty, until `cancel`.
-    ///
-    /// `handle` says how many events it handled, from the first on; an error is about the first, and treated as in
-    /// [`Consumer::run`]. After `Ok(0)` it is asked again at once, unless `cancel` came.
+    /// The events that wait, in order and never empty; `None` once `cancel` came. They stay at hand until
+    /// [`Consumer::settle`] is told what became of them.
     ///
     /// # Errors
     /// When the storage refuses for good; faults that may pass are waited out.
     ///
     /// # Cancel safety
-    /// Dropping the future may repeat events from the last stored place.
-    pub async fn run_pages<H>(
+    /// Dropping the future loses nothing.
+    pub async fn next(
         &mut self,
         cancel: &CancellationToken,
-        mut handle: H,
-    ) -> Result<(), StorageError>
-    where
-        H: AsyncFnMut(&[Arc<Envelope>]) -> Result<usize, DeliveryError>,
-    {
-        let mut head = self.bus.journal.watch();
-        let mut has_letters = true;
-        while !cancel.is_cancelled() {
-            head.mark_unchanged();
-            let page = self.read(cancel).await?;
-            if !page.is_empty() {
-                self.work(&page, cancel, &mut handle).await?;
-                continue;
-            }
-            if std::mem::take(&mut has_letters) {
-                self.redeliver(cancel, &mut handle).await?;
-            }
-            has_letters = self.idle(&mut head, cancel).await?;
+    ) -> Result<Option<&[Arc<Envelope>]>, StorageError> {
+        while self.done >= self.page.len() && !cancel.is_cancelled() {
+            self.fill(cancel).await?;
         }
-        self.save_unless_saved().await
+        if cancel.is_cancelled() {
+            self.save_unless_saved().await?;
+            return Ok(None);
+        }
+        Ok(self.page.get(self.done..))
     }
 
-    /// Hands over the events of `page` that are of the consumer's types.
-    async fn work<H>(
+    /// Takes down how many of the events at hand were handled, from the first on, or why the first was not.
+    ///
+    /// After a failure that may pass it waits; then [`Consumer::next`] gives the same events again. After another one the
+    /// first is a dead letter.
+    ///
+    /// # Errors
+    /// As [`Consumer::next`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future may repeat events.
+    pub async fn settle(
         &mut self,
-        page: &[Arc<Envelope>],
+        outcome: Result<usize, DeliveryError>,
         cancel: &CancellationToken,
-        handle: &mut H,
-    ) -> Result<(), StorageError>
-    where
-        H: AsyncFnMut(&[Arc<Envelope>]) -> Result<usize, DeliveryError>,
-    {
-        let wanted = |envelope: &&Arc<Envelope>| self.kinds.contains(&envelope.kind());
-        let wanted: Vec<_> = page.iter().filter(wanted).cloned().collect();
-        let mut waiting = wanted.as_slice();
-        while !waiting.is_empty() {
-            let handled = self.deliver(waiting, cancel, handle).await?;
-            let (done, rest) = waiting.split_at(handled.min(waiting.len()));
-            if let Some(last) = done.last() {
-                self.handled = true;
-                self.advance(last.seq).await?;
-            }
-            if cancel.is_cancelled() || done.is_empty() {
-                return Ok(());
-            }
-            waiting = rest;
+    ) -> Result<(), StorageError> {
+        if matches!(outcome, Ok(0)) {
+            return Ok(());
         }
-        match page.last() {
-            Some(last) => self.advance(last.seq).await,
-            None => Ok(()),
+        if let Some(letter) = self.letter.take() {
+            self.page.clear();
+            let error = outcome.err().map(|error| chain(&error));
+            let retried = self.bus.dead_letters.retried(&self.bus, letter, error);
+            return retried.await.or_else(stored_later);
+        }
+        match outcome {
+            Ok(handled) => self.handled(handled).await,
+            Err(error) => self.failed(&error, cancel).await,
         }
     }
 
-    /// Waits for something to do, and stores the place meanwhile. True if somebody asked for a dead letter.
-    async fn idle(
-        &mut self,
-        head: &mut watch::Receiver<u64>,
-        cancel: &CancellationToken,
-    ) -> Result<bool, StorageError> {
+    /// Gets the next events, or waits for some.
+    async fn fill(&mut self, cancel: &CancellationToken) -> Result<(), StorageError> {
+        self.head.mark_unchanged();
+        let page = self.read(cancel).await?;
+        if let Some(last) = page.last() {
+            self.page_end = last.seq;
+            let wanted = |envelope: &Arc<Envelope>| self.kinds.contains(&envelope.kind());
+            self.page = page.into_iter().filter(wanted).collect();
+            self.done = 0;
+            if self.page.is_empty() {
+                return self.advance(self.page_end).await;
+            }
+            return Ok(());
+        }
+        if std::mem::take(&mut self.has_letters) {
+            self.letters = self.bus.dead_letters.to_retry(&self.name).await?.into();
+        }
+        if let Some(Retry { letter, envelope }) = self.letters.pop_front() {
+            self.page = vec![Arc::new(envelope)];
+            self.done = 0;
+            self.letter = Some(letter);
+            return Ok(());
+        }
+        self.idle(cancel).await
+    }
+
+    /// Waits for something to do, and stores the place meanwhile.
+    async fn idle(&mut self, cancel: &CancellationToken) -> Result<(), StorageError> {
         let state = Arc::clone(&self.state);
+        let mut head = self.head.clone();
         let is_unsaved = self.handled;
         // An event that comes while the place is being stored does not wait for that; a later place is stored then.
         let save = async {
@@ -355,13 +317,16 @@ impl Consumer {
             if self.handled {
                 tokio::time::sleep(SAVE_AGAIN).await;
             }
-            Ok(false)
+            Ok(())
         };
         tokio::select! {
             biased;
-            () = cancel.cancelled() => Ok(false),
-            () = state.wake.notified() => Ok(true),
-            changed = head.changed() => changed.map(|()| false).map_err(|_| StorageError::Closed),
+            () = cancel.cancelled() => Ok(()),
+            () = state.wake.notified() => {
+                self.has_letters = true;
+                Ok(())
+            }
+            changed = head.changed() => changed.map_err(|_| StorageError::Closed),
             outcome = save, if is_unsaved => outcome,
         }
     }
@@ -380,50 +345,51 @@ impl Consumer {
         }
     }
 
-    /// Returns how many of `waiting` were handled or given up; 0 when cancelled before.
-    async fn deliver<H>(
-        &mut self,
-        waiting: &[Arc<Envelope>],
-        cancel: &CancellationToken,
-        handle: &mut H,
-    ) -> Result<usize, StorageError>
-    where
-        H: AsyncFnMut(&[Arc<Envelope>]) -> Result<usize, DeliveryError>,
-    {
-        let Some(first) = waiting.first() else {
-            return Ok(0);
+    /// Moves behind the first `count` events at hand.
+    async fn handled(&mut self, count: usize) -> Result<(), StorageError> {
+        self.health.clear(&self.cause);
+        self.attempts = None;
+        self.handled = true;
+        self.done = self.page.len().min(self.done + count);
+        let last = self
+            .done
+            .checked_sub(1)
+            .and_then(|last| self.page.get(last));
+        let place = match last {
+            Some(last) if self.done < self.page.len() => last.seq,
+            _ => self.page_end,
         };
-        let mut backoff = self.policy.backoff.start();
-        let started = tokio::time::Instant::now();
-        loop {
-            let error = match handle(waiting).await {
-                Ok(handled) => {
-                    self.health.clear(&self.cause);
-                    return Ok(handled);
-                }
-                Err(error) => error,
-            };
-            let delay = next_delay(&error, &mut backoff);
-            let expired = started.elapsed() >= self.policy.give_up_after;
-            let Some(delay) = delay.filter(|_| !expired) else {
-                self.give_up(first, backoff.attempts().max(1), &error)
-                    .await?;
-                self.health.clear(&self.cause);
-                return Ok(1);
-            };
-            let lag = self.lag();
-            let message = format!(
-                "{} cannot deliver, {lag} events wait: {}",
-                self.name,
-                chain(&error)
-            );
-            self.health
-                .raise(self.cause.clone(), HealthStatus::Degraded, message);
-            self.save_unless_saved().await?;
-            if !wait(delay, cancel).await {
-                return Ok(0);
-            }
-        }
+        self.advance(place).await
+    }
+
+    /// Waits before the next attempt, or gives the first event up.
+    async fn failed(
+        &mut self,
+        error: &DeliveryError,
+        cancel: &CancellationToken,
+    ) -> Result<(), StorageError> {
+        let Some(first) = self.page.get(self.done).cloned() else {
+            return Ok(());
+        };
+        let policy = self.policy;
+        let attempts = self.attempts.get_or_insert_with(|| Attempts {
+            backoff: policy.backoff.start(),
+            started: Instant::now(),
+        });
+        let delay = error.next_delay(&mut attempts.backoff);
+        let expired = attempts.started.elapsed() >= policy.give_up_after;
+        let count = attempts.backoff.attempts().max(1);
+        let Some(delay) = delay.filter(|_| !expired) else {
+            self.give_up(&first, count, error).await?;
+            return self.handled(1).await;
+        };
+        let (name, lag) = (&self.name, self.lag());
+        let message = format!("{name} cannot deliver, {lag} events wait: {}", chain(error));
+        self.health
+            .raise(self.cause.clone(), HealthStatus::Degraded, message);
+        self.save_unless_saved().await?;
+        wait(delay, cancel).await;
+        Ok(())
     }
 
     async fn give_up(
@@ -450,33 +416,6 @@ impl Consumer {
             .add(&self.bus, letter)
             .await
             .or_else(stored_later)
-    }
-
-    /// Delivers dead letters that a person asked to retry.
-    async fn redeliver<H>(
-        &mut self,
-        cancel: &CancellationToken,
-        handle: &mut H,
-    ) -> Result<(), StorageError>
-    where
-        H: AsyncFnMut(&[Arc<Envelope>]) -> Result<usize, DeliveryError>,
-    {
-        for Retry { letter, envelope } in self.bus.dead_letters.to_retry(&self.name).await? {
-            if cancel.is_cancelled() {
-                break;
-            }
-            let outcome = handle(&[Arc::new(envelope)]).await;
-            if matches!(outcome, Ok(0)) {
-                break;
-            }
-            let error = outcome.err().map(|error| chain(&error));
-            self.bus
-                .dead_letters
-                .retried(&self.bus, letter, error)
-                .await
-                .or_else(stored_later)?;
-        }
-        Ok(())
     }
 
     async fn advance(&mut self, seq: u64) -> Result<(), StorageError> {
@@ -519,14 +458,6 @@ impl Consumer {
     }
 }
 
-fn next_delay(error: &DeliveryError, backoff: &mut Backoff) -> Option<Duration> {
-    match error.retry {
-        RetryAfter::Never => None,
-        RetryAfter::Backoff => backoff.next_delay(),
-        RetryAfter::AtLeast(least) => backoff.next_delay().map(|delay| delay.max(least)),
-    }
-}
-
 /// A bus that closes has no place for dead letters; the event stays before the consumer's place and comes again.
 fn stored_later(error: PublishError) -> Result<(), StorageError> {
     Err(match error {
@@ -538,11 +469,11 @@ fn stored_later(error: PublishError) -> Result<(), StorageError> {
     })
 }
 
-/// Waits; false when cancelled.
-async fn wait(delay: Duration, cancel: &CancellationToken) -> bool {
+/// Waits, unless cancelled.
+async fn wait(delay: Duration, cancel: &CancellationToken) {
     tokio::select! {
-        () = cancel.cancelled() => false,
-        () = tokio::time::sleep(delay) => true,
+        () = cancel.cancelled() => {}
+        () = tokio::time::sleep(delay) => {}
     }
 }
 
