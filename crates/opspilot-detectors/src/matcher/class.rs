@@ -73,5 +73,9 @@ fn fold_ascii(class: &ClassUnicode) -> ClassUnicode {
 }
 
 fn ranges(pairs: &[(char, char)]) -> ClassUnicode {
-    ClassUnicode::new(pairs.iter().map(|&(start, end)| ClassUnicodeRange::new(start, end)))
+    ClassUnicode::new(
+        pairs
+            .iter()
+            .map(|&(start, end)| ClassUnicodeRange::new(start, end)),
+    )
 }

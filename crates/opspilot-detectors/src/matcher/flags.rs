@@ -25,16 +25,23 @@ impl Flags {
         let mut flags = Self::default();
         for (index, letter) in letters.char_indices() {
             if letters.chars().take(index).any(|earlier| earlier == letter) {
-                return Err(PatternError::new(format!("the flag `{letter}` is given twice")));
+                return Err(PatternError::new(format!(
+                    "the flag `{letter}` is given twice"
+                )));
             }
             match letter {
                 'i' => flags.ignore_case = true,
                 'm' => flags.multi_line = true,
                 's' => flags.dot_all = true,
                 'g' | 'y' | 'u' | 'd' => {}
-                'v' => return Err(PatternError::new("the flag `v` is not supported: leave it out")),
+                'v' => {
+                    return Err(PatternError::new(
+                        "the flag `v` is not supported: leave it out",
+                    ));
+                }
                 other => {
-                    let message = format!("`{other}` is not a flag: write a selection of `i`, `m` and `s`");
+                    let message =
+                        format!("`{other}` is not a flag: write a selection of `i`, `m` and `s`");
                     return Err(PatternError::new(message));
                 }
             }
@@ -49,14 +56,24 @@ mod tests {
 
     #[test]
     fn letters_are_read() {
-        let all = Flags { ignore_case: true, multi_line: true, dot_all: true };
+        let all = Flags {
+            ignore_case: true,
+            multi_line: true,
+            dot_all: true,
+        };
         assert_eq!(Flags::parse("gimsuyd").unwrap(), all);
         assert_eq!(Flags::parse("").unwrap(), Flags::default());
     }
 
     #[test]
     fn wrong_letters_are_named() {
-        for (letters, part) in [("v", "`v`"), ("ii", "twice"), ("ix", "`x`"), ("é", "`é`"), ("éé", "`é`")] {
+        for (letters, part) in [
+            ("v", "`v`"),
+            ("ii", "twice"),
+            ("ix", "`x`"),
+            ("é", "`é`"),
+            ("éé", "`é`"),
+        ] {
             let error = Flags::parse(letters).unwrap_err().to_string();
             assert!(error.contains(part), "{letters}: {error}");
         }

@@ -39,7 +39,10 @@ impl Plan {
             5.. => 2,
             _ => 1,
         };
-        Self { stride, width: length.min(4) }
+        Self {
+            stride,
+            width: length.min(4),
+        }
     }
 }
 
@@ -59,16 +62,29 @@ impl Grams {
     }
 
     fn add(&mut self, owner: u16, bytes: Vec<u8>) {
-        match self.literals.iter_mut().find(|literal| literal.bytes == bytes) {
+        match self
+            .literals
+            .iter_mut()
+            .find(|literal| literal.bytes == bytes)
+        {
             Some(literal) if literal.owners.contains(&owner) => {}
             Some(literal) => literal.owners.push(owner),
-            None => self.literals.push(Literal { bytes, owners: vec![owner] }),
+            None => self.literals.push(Literal {
+                bytes,
+                owners: vec![owner],
+            }),
         }
     }
 
     fn lane(&self, stride: usize) -> Option<Lane> {
-        let plans = self.literals.iter().map(|literal| Plan::of(literal.bytes.len()));
-        let width = plans.filter(|plan| plan.stride == stride).map(|plan| plan.width).min()?;
+        let plans = self
+            .literals
+            .iter()
+            .map(|literal| Plan::of(literal.bytes.len()));
+        let width = plans
+            .filter(|plan| plan.stride == stride)
+            .map(|plan| plan.width)
+            .min()?;
         let grams = (0..).zip(&self.literals);
         let grams = grams
             .filter(|(_, literal)| Plan::of(literal.bytes.len()).stride == stride)
@@ -78,11 +94,22 @@ impl Grams {
 
     /// Calls `candidate` with the records of the locator's batch, whose buffer is `buffer`, and the patterns that may
     /// match them. A pair can come several times.
-    pub(super) fn scan(&self, buffer: &[u8], locator: &mut Locator<'_>, mut candidate: impl FnMut(u32, u16)) {
+    pub(super) fn scan(
+        &self,
+        buffer: &[u8],
+        locator: &mut Locator<'_>,
+        mut candidate: impl FnMut(u32, u16),
+    ) {
         let mut found = |at: usize, gram: &Gram| {
-            let Some(literal) = self.literals.get(gram.literal as usize) else { return };
-            let Some(start) = literal.stands_at(buffer, at, gram.offset) else { return };
-            let Some(record) = locator.record_at(start) else { return };
+            let Some(literal) = self.literals.get(gram.literal as usize) else {
+                return;
+            };
+            let Some(start) = literal.stands_at(buffer, at, gram.offset) else {
+                return;
+            };
+            let Some(record) = locator.record_at(start) else {
+                return;
+            };
             for owner in &literal.owners {
                 candidate(record, *owner);
             }
@@ -103,7 +130,9 @@ impl Literal {
     /// `stride` consecutive grams, from the part of the literal that logs have least often.
     fn grams(&self, index: u32, stride: usize, width: usize) -> Vec<Gram> {
         let windows = self.bytes.windows(width + stride - 1).enumerate();
-        let rarest = windows.max_by_key(|(_, window)| rarity(window)).map_or(0, |(offset, _)| offset);
+        let rarest = windows
+            .max_by_key(|(_, window)| rarity(window))
+            .map_or(0, |(offset, _)| offset);
         let offsets = (0_u32..).zip(rarest..rarest + stride);
         let start = u32::try_from(rarest).unwrap_or(0);
         offsets

@@ -5,7 +5,10 @@
 /// Covered: `[` and set operators inside of a class are plain characters (POSIX classes such as `[:alpha:]` stay), `[]`
 /// and `[^]`, `{` that is no counted repetition, `\<`, `\>` and `\0`, and the backspace `[\b]`.
 pub(super) fn rewrite(pattern: &str) -> String {
-    let mut rewriter = Rewriter { rest: pattern, out: String::with_capacity(pattern.len() + 8) };
+    let mut rewriter = Rewriter {
+        rest: pattern,
+        out: String::with_capacity(pattern.len() + 8),
+    };
     while let Some(next) = rewriter.next() {
         match next {
             '\\' => rewriter.escape(false),
@@ -31,7 +34,9 @@ impl Rewriter<'_> {
     }
 
     fn skip(&mut self, prefix: &str) -> bool {
-        let Some(rest) = self.rest.strip_prefix(prefix) else { return false };
+        let Some(rest) = self.rest.strip_prefix(prefix) else {
+            return false;
+        };
         self.rest = rest;
         true
     }
@@ -39,7 +44,9 @@ impl Rewriter<'_> {
     /// The part behind a backslash.
     fn escape(&mut self, in_class: bool) {
         match self.next() {
-            Some('0') if !self.rest.starts_with(|next: char| next.is_ascii_digit()) => self.out.push_str(r"\x00"),
+            Some('0') if !self.rest.starts_with(|next: char| next.is_ascii_digit()) => {
+                self.out.push_str(r"\x00");
+            }
             Some('b') if in_class => self.out.push_str(r"\x08"),
             Some(plain @ ('<' | '>')) => self.out.push(plain),
             Some(brace @ ('p' | 'P' | 'u' | 'x')) => {
@@ -79,7 +86,10 @@ impl Rewriter<'_> {
 
     /// A bracket inside of a class: the start of a POSIX class, or a plain character.
     fn bracket_in_class(&mut self) {
-        let posix = self.rest.strip_prefix(':').and_then(|rest| rest.split_once(":]"));
+        let posix = self
+            .rest
+            .strip_prefix(':')
+            .and_then(|rest| rest.split_once(":]"));
         match posix {
             Some((name, rest)) if name.chars().all(|c| c.is_ascii_lowercase() || c == '^') => {
                 self.out.extend(["[:", name, ":]"]);
@@ -91,9 +101,14 @@ impl Rewriter<'_> {
 
     /// Whether what follows the `{` that was just read makes it a counted repetition: `{2}`, `{2,}` or `{2,5}`.
     fn is_count(&self) -> bool {
-        let Some((count, _)) = self.rest.split_once('}') else { return false };
+        let Some((count, _)) = self.rest.split_once('}') else {
+            return false;
+        };
         let (least, most) = count.split_once(',').unwrap_or((count, ""));
-        !least.is_empty() && [least, most].iter().all(|part| part.bytes().all(|byte| byte.is_ascii_digit()))
+        !least.is_empty()
+            && [least, most]
+                .iter()
+                .all(|part| part.bytes().all(|byte| byte.is_ascii_digit()))
     }
 }
 
@@ -122,7 +137,12 @@ mod tests {
 
     #[test]
     fn what_is_the_same_stays() {
-        for pattern in [r"(\w+)\s*=\s*[\d.]+$", r"^(?:a|b){2,}?\.\/", r"\[error\] \(x\)", "\\"] {
+        for pattern in [
+            r"(\w+)\s*=\s*[\d.]+$",
+            r"^(?:a|b){2,}?\.\/",
+            r"\[error\] \(x\)",
+            "\\",
+        ] {
             assert_eq!(rewrite(pattern), pattern);
         }
     }

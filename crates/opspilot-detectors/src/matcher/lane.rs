@@ -70,17 +70,34 @@ impl Lane {
                 *first = index;
             }
         }
-        Self { mask, filter, first, grams }
+        Self {
+            mask,
+            filter,
+            first,
+            grams,
+        }
     }
 
     /// Calls `found` with every multiple of `STRIDE` at which a gram stands in `buffer`, and the gram.
-    pub(super) fn scan<const STRIDE: usize>(&self, buffer: &[u8], mut found: impl FnMut(usize, &Gram)) {
+    pub(super) fn scan<const STRIDE: usize>(
+        &self,
+        buffer: &[u8],
+        mut found: impl FnMut(usize, &Gram),
+    ) {
         let mut at = 0;
-        while let Some(Ok(block)) = buffer.get(at..at + BLOCK + 4).map(<&[u8; BLOCK + 4]>::try_from) {
+        while let Some(Ok(block)) = buffer
+            .get(at..at + BLOCK + 4)
+            .map(<&[u8; BLOCK + 4]>::try_from)
+        {
             let mut hits = 0;
             let mut inner = 0;
             while inner < BLOCK {
-                let four = [block[inner], block[inner + 1], block[inner + 2], block[inner + 3]];
+                let four = [
+                    block[inner],
+                    block[inner + 1],
+                    block[inner + 2],
+                    block[inner + 3],
+                ];
                 hits |= self.test(u32::from_le_bytes(four) | 0x2020_2020);
                 inner += STRIDE;
             }
@@ -126,6 +143,8 @@ impl Lane {
 
 impl std::fmt::Debug for Lane {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lane").field("grams", &self.grams.len()).finish_non_exhaustive()
+        f.debug_struct("Lane")
+            .field("grams", &self.grams.len())
+            .finish_non_exhaustive()
     }
 }

@@ -31,18 +31,29 @@ struct Facts {
 }
 
 impl Facts {
-    const UNKNOWN: Self = Self { exact: None, best: None };
+    const UNKNOWN: Self = Self {
+        exact: None,
+        best: None,
+    };
 
     fn exactly(set: Set) -> Self {
-        Self { best: Some(set.clone()), exact: Some(set) }
+        Self {
+            best: Some(set.clone()),
+            exact: Some(set),
+        }
     }
 }
 
 fn facts(hir: &Hir) -> Facts {
     match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => Facts { exact: Some(vec![Vec::new()]), best: None },
+        HirKind::Empty | HirKind::Look(_) => Facts {
+            exact: Some(vec![Vec::new()]),
+            best: None,
+        },
         HirKind::Literal(literal) => of_literal(&literal.0),
-        HirKind::Class(Class::Unicode(class)) => of_class(class).map_or(Facts::UNKNOWN, Facts::exactly),
+        HirKind::Class(Class::Unicode(class)) => {
+            of_class(class).map_or(Facts::UNKNOWN, Facts::exactly)
+        }
         HirKind::Class(Class::Bytes(_)) => Facts::UNKNOWN,
         HirKind::Capture(capture) => facts(&capture.sub),
         HirKind::Repetition(repetition) => of_repetition(repetition),
@@ -52,12 +63,22 @@ fn facts(hir: &Hir) -> Facts {
 }
 
 fn of_literal(bytes: &[u8]) -> Facts {
-    let replaced = std::str::from_utf8(bytes).is_ok_and(|text| text.contains(char::REPLACEMENT_CHARACTER));
-    if replaced { Facts::UNKNOWN } else { Facts::exactly(vec![bytes.to_ascii_lowercase()]) }
+    let replaced =
+        std::str::from_utf8(bytes).is_ok_and(|text| text.contains(char::REPLACEMENT_CHARACTER));
+    if replaced {
+        Facts::UNKNOWN
+    } else {
+        Facts::exactly(vec![bytes.to_ascii_lowercase()])
+    }
 }
 
 fn of_class(class: &ClassUnicode) -> Option<Set> {
-    let characters = || class.ranges().iter().flat_map(|range| range.start()..=range.end());
+    let characters = || {
+        class
+            .ranges()
+            .iter()
+            .flat_map(|range| range.start()..=range.end())
+    };
     // Two cases of a letter count once.
     let mut set: Set = Vec::new();
     for character in characters().take(2 * MAX_CLASS + 1) {
@@ -80,11 +101,17 @@ fn of_repetition(repetition: &Repetition) -> Facts {
                 set.push(Vec::new());
                 set
             });
-            Facts { exact: exact.filter(|set| set.len() <= MAX_SET), best: None }
+            Facts {
+                exact: exact.filter(|set| set.len() <= MAX_SET),
+                best: None,
+            }
         }
         (0, _) => Facts::UNKNOWN,
         (1, Some(1)) => sub,
-        _ => Facts { exact: None, best: better(sub.exact, sub.best) },
+        _ => Facts {
+            exact: None,
+            best: better(sub.exact, sub.best),
+        },
     }
 }
 
@@ -114,20 +141,32 @@ struct Sequence {
 
 impl Sequence {
     fn of(parts: &[Hir]) -> Facts {
-        let mut sequence = Self { current: vec![Vec::new()], whole: true, best: None };
+        let mut sequence = Self {
+            current: vec![Vec::new()],
+            whole: true,
+            best: None,
+        };
         for part in parts.iter().map(facts) {
             sequence.push(part);
         }
         let exact = sequence.whole.then(|| sequence.current.clone());
         sequence.cut(vec![Vec::new()]);
-        Facts { exact, best: sequence.best }
+        Facts {
+            exact,
+            best: sequence.best,
+        }
     }
 
     fn push(&mut self, part: Facts) {
         self.offer(part.best);
         match part.exact {
-            Some(exact) if self.current.len() * exact.len() <= MAX_SET && shortest(&self.current) < LONG => {
-                let product = |start: &Vec<u8>| -> Set { exact.iter().map(|end| [&start[..], end].concat()).collect() };
+            Some(exact)
+                if self.current.len() * exact.len() <= MAX_SET
+                    && shortest(&self.current) < LONG =>
+            {
+                let product = |start: &Vec<u8>| -> Set {
+                    exact.iter().map(|end| [&start[..], end].concat()).collect()
+                };
                 self.current = self.current.iter().flat_map(product).collect();
             }
             Some(exact) => self.cut(exact),
@@ -151,7 +190,11 @@ impl Sequence {
 fn better(one: Option<Set>, other: Option<Set>) -> Option<Set> {
     let useful = |set: &Set| shortest(set) > 0;
     match (one.filter(useful), other.filter(useful)) {
-        (Some(one), Some(other)) => Some(if worth(&other) > worth(&one) { other } else { one }),
+        (Some(one), Some(other)) => Some(if worth(&other) > worth(&one) {
+            other
+        } else {
+            one
+        }),
         (one, other) => one.or(other),
     }
 }

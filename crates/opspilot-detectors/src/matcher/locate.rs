@@ -12,7 +12,11 @@ pub(super) struct Locator<'a> {
 
 impl<'a> Locator<'a> {
     pub(super) fn new(batch: &'a LogBatch) -> Self {
-        Self { batch, index: 0, range: 0..0 }
+        Self {
+            batch,
+            index: 0,
+            range: 0..0,
+        }
     }
 
     /// The index of the record that byte `at` belongs to, or of the next one; `None` behind the last.

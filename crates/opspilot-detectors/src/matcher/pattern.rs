@@ -38,7 +38,9 @@ pub struct PatternError {
 
 impl PatternError {
     pub(super) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into() }
+        Self {
+            message: message.into(),
+        }
     }
 }
 
@@ -50,7 +52,9 @@ impl Pattern {
     /// uses look-around or backreferences, which have no linear-time matching.
     pub fn compile(source: &str, flags: Flags) -> Result<Self, PatternError> {
         if source.chars().count() > MAX_PATTERN_CHARS {
-            let message = format!("is longer than {MAX_PATTERN_CHARS} characters: split it into several rules");
+            let message = format!(
+                "is longer than {MAX_PATTERN_CHARS} characters: split it into several rules"
+            );
             return Err(PatternError::new(message));
         }
         let rewritten = javascript::rewrite(source);
@@ -61,7 +65,11 @@ impl Pattern {
             .map_err(|error| PatternError::new(explain(error.kind())))?;
         let hir = translate(&ast, &rewritten, flags)?;
         let regex = build(&hir)?;
-        Ok(Self { source: source.into(), regex, hir })
+        Ok(Self {
+            source: source.into(),
+            regex,
+            hir,
+        })
     }
 
     /// The pattern as it was written.
@@ -87,7 +95,10 @@ impl Pattern {
     pub fn captures<'t>(&self, text: &'t str) -> Vec<Option<&'t str>> {
         if self.groups() == 0 {
             let found = self.regex.find(text);
-            return found.map(|found| text.get(found.range())).into_iter().collect();
+            return found
+                .map(|found| text.get(found.range()))
+                .into_iter()
+                .collect();
         }
         let mut captures = self.regex.create_captures();
         self.regex.captures(text, &mut captures);
@@ -111,18 +122,29 @@ fn groups<'t>(captures: &Captures, text: &'t str) -> Vec<Option<&'t str>> {
         return Vec::new();
     }
     (0..captures.group_len())
-        .map(|index| captures.get_group(index).and_then(|span| text.get(span.range())))
+        .map(|index| {
+            captures
+                .get_group(index)
+                .and_then(|span| text.get(span.range()))
+        })
         .collect()
 }
 
 fn build(hir: &Hir) -> Result<Regex, PatternError> {
-    let config = meta::Config::new().nfa_size_limit(Some(COMPILED_LIMIT)).pool_capacity(4);
-    meta::Builder::new().configure(config).build_from_hir(hir).map_err(|error| {
-        PatternError::new(match error.size_limit() {
-            Some(_) => "takes more than 1 MiB when compiled: make its repetitions smaller".to_owned(),
-            None => error.to_string(),
+    let config = meta::Config::new()
+        .nfa_size_limit(Some(COMPILED_LIMIT))
+        .pool_capacity(4);
+    meta::Builder::new()
+        .configure(config)
+        .build_from_hir(hir)
+        .map_err(|error| {
+            PatternError::new(match error.size_limit() {
+                Some(_) => {
+                    "takes more than 1 MiB when compiled: make its repetitions smaller".to_owned()
+                }
+                None => error.to_string(),
+            })
         })
-    })
 }
 
 fn explain(kind: &ErrorKind) -> String {

@@ -6,7 +6,9 @@
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
 use regex_automata::{Input, MatchKind};
-use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, ClassUnicode, Hir, HirKind, Repetition};
+use regex_syntax::hir::{
+    Class, ClassBytes, ClassBytesRange, ClassUnicode, Hir, HirKind, Repetition,
+};
 
 use super::locate::Locator;
 
@@ -42,7 +44,11 @@ impl Rest {
         let mut loose = Vec::new();
         for (index, hir) in patterns {
             let hir = loosen(hir);
-            if hir.properties().minimum_len().is_some_and(|least| least > 0) {
+            if hir
+                .properties()
+                .minimum_len()
+                .is_some_and(|least| least > 0)
+            {
                 rest.searched.push(index);
                 loose.push(hir);
             } else {
@@ -64,15 +70,23 @@ impl Rest {
         locator: &mut Locator<'_>,
         mut candidate: impl FnMut(u32, u16),
     ) {
-        for (record, pattern) in (0..records).flat_map(|record| self.always.iter().map(move |owner| (record, *owner))) {
+        for (record, pattern) in
+            (0..records).flat_map(|record| self.always.iter().map(move |owner| (record, *owner)))
+        {
             candidate(record, pattern);
         }
-        let Some(automaton) = &mut self.automaton else { return };
+        let Some(automaton) = &mut self.automaton else {
+            return;
+        };
         let mut at = 0;
         // Invariant: every record that starts before `at` was either named or has no match.
         while let Some(end) = automaton.next(buffer, at) {
-            let Some(record) = locator.record_at(end - 1) else { return };
-            self.searched.iter().for_each(|pattern| candidate(record, *pattern));
+            let Some(record) = locator.record_at(end - 1) else {
+                return;
+            };
+            self.searched
+                .iter()
+                .for_each(|pattern| candidate(record, *pattern));
             at = locator.record_end().max(end);
         }
     }
@@ -92,9 +106,18 @@ impl Automaton {
             )
             .build_many_from_hir(patterns)
             .ok()?;
-        let config = DFA::config().match_kind(MatchKind::All).cache_capacity(CACHE).skip_cache_capacity_check(true);
-        let dfa = DFA::builder().configure(config).build_from_nfa(program).ok()?;
-        Some(Self { cache: dfa.create_cache(), dfa })
+        let config = DFA::config()
+            .match_kind(MatchKind::All)
+            .cache_capacity(CACHE)
+            .skip_cache_capacity_check(true);
+        let dfa = DFA::builder()
+            .configure(config)
+            .build_from_nfa(program)
+            .ok()?;
+        Some(Self {
+            cache: dfa.create_cache(),
+            dfa,
+        })
     }
 
     /// The earliest end of a match that starts at `at` or later.
@@ -159,6 +182,13 @@ fn loosen_class(class: &ClassUnicode) -> Hir {
 
 /// One character that is not ASCII, or what U+FFFD stands for: one to four bytes.
 fn beyond_ascii() -> Hir {
-    let byte = Hir::class(Class::Bytes(ClassBytes::new([ClassBytesRange::new(0x80, 0xff)])));
-    Hir::repetition(Repetition { min: 1, max: Some(4), greedy: true, sub: Box::new(byte) })
+    let byte = Hir::class(Class::Bytes(ClassBytes::new([ClassBytesRange::new(
+        0x80, 0xff,
+    )])));
+    Hir::repetition(Repetition {
+        min: 1,
+        max: Some(4),
+        greedy: true,
+        sub: Box::new(byte),
+    })
 }

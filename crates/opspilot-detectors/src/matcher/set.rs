@@ -45,15 +45,31 @@ impl PatternSet {
     /// When there are more than [`MAX_PATTERNS`] patterns.
     pub fn new(patterns: Vec<Pattern>) -> Result<Self, PatternError> {
         if patterns.len() > MAX_PATTERNS {
-            return Err(PatternError::new(format!("has more than {MAX_PATTERNS} patterns")));
+            return Err(PatternError::new(format!(
+                "has more than {MAX_PATTERNS} patterns"
+            )));
         }
         let indexed = || (0_u16..).zip(&patterns);
-        let sets: Vec<_> = indexed().map(|(index, pattern)| (index, required(pattern.hir()))).collect();
+        let sets: Vec<_> = indexed()
+            .map(|(index, pattern)| (index, required(pattern.hir())))
+            .collect();
         let rest = indexed().zip(&sets).filter(|(_, (_, set))| set.is_none());
         let rest = Rest::new(rest.map(|((index, pattern), _)| (index, pattern.hir())));
-        let grams = Grams::new(sets.into_iter().filter_map(|(index, set)| Some((index, set?))));
-        let candidates = Candidates { pairs: Vec::new(), last: vec![0; patterns.len()] };
-        Ok(Self { patterns, grams, rest, candidates, text: String::new() })
+        let grams = Grams::new(
+            sets.into_iter()
+                .filter_map(|(index, set)| Some((index, set?))),
+        );
+        let candidates = Candidates {
+            pairs: Vec::new(),
+            last: vec![0; patterns.len()],
+        };
+        Ok(Self {
+            patterns,
+            grams,
+            rest,
+            candidates,
+            text: String::new(),
+        })
     }
 
     /// The pattern at `index`.
@@ -71,7 +87,8 @@ impl PatternSet {
         let records = u32::try_from(batch.len()).unwrap_or(u32::MAX);
         let mut locator = Locator::new(batch);
         self.grams.scan(batch.buffer(), &mut locator, &mut add);
-        self.rest.scan((batch.buffer(), records), &mut locator, &mut add);
+        self.rest
+            .scan((batch.buffer(), records), &mut locator, &mut add);
         for candidate in self.candidates.sorted() {
             let record = batch.get(candidate.record as usize);
             let pattern = self.patterns.get(usize::from(candidate.pattern));
@@ -91,7 +108,9 @@ impl Candidates {
     }
 
     fn add(&mut self, hit: Hit) {
-        let Some(last) = self.last.get_mut(usize::from(hit.pattern)) else { return };
+        let Some(last) = self.last.get_mut(usize::from(hit.pattern)) else {
+            return;
+        };
         if *last != hit.record + 1 {
             *last = hit.record + 1;
             self.pairs.push(hit);

@@ -1,44 +1,27 @@
 //! The set against the definition: every pattern on every record alone.
 
-use std::sync::Arc;
-
-use opspilot_core::clock::Timestamp;
-use opspilot_core::signal::{Ack, LogBatch, LogBatchBuilder, LogSource};
+use opspilot_core::signal::LogBatch;
 use proptest::prelude::*;
 
 use super::{Flags, Hit, Pattern, PatternSet};
-
-fn source() -> Arc<LogSource> {
-    let name = || "test".into();
-    Arc::new(LogSource { module: name(), name: name(), stream: name(), attributes: serde_json::Map::new() })
-}
-
-/// A batch of records, each with what follows it in the buffer.
-fn batch(records: &[(Vec<u8>, &str)]) -> LogBatch {
-    let buffer: Vec<u8> = records.iter().flat_map(|(bytes, end)| [bytes, end.as_bytes()].concat()).collect();
-    let mut builder = LogBatchBuilder::new(source(), buffer, (0, 1), Timestamp::UNIX_EPOCH);
-    let mut start = 0;
-    for (bytes, end) in records {
-        builder.record(start..start + bytes.len(), start);
-        start += bytes.len() + end.len();
-    }
-    builder.build(start as u64, Ack::ignored())
-}
-
-fn lines(lines: &[&str]) -> LogBatch {
-    batch(&lines.iter().map(|line| (line.as_bytes().to_vec(), "\n")).collect::<Vec<_>>())
-}
+use crate::testing::{batch, lines};
 
 fn compile(pattern: &str, flags: &str) -> Pattern {
-    Pattern::compile(pattern, Flags::parse(flags).unwrap()).unwrap_or_else(|error| panic!("{pattern}: {error}"))
+    Pattern::compile(pattern, Flags::parse(flags).unwrap())
+        .unwrap_or_else(|error| panic!("{pattern}: {error}"))
 }
 
 fn naive(patterns: &[Pattern], batch: &LogBatch) -> Vec<Hit> {
     let mut hits = Vec::new();
     for (record, index) in batch.iter().zip(0..) {
         let text = String::from_utf8_lossy(record.bytes);
-        let matching = (0..).zip(patterns).filter(|(_, pattern)| pattern.is_match(&text));
-        hits.extend(matching.map(|(pattern, _)| Hit { record: index, pattern }));
+        let matching = (0..)
+            .zip(patterns)
+            .filter(|(_, pattern)| pattern.is_match(&text));
+        hits.extend(matching.map(|(pattern, _)| Hit {
+            record: index,
+            pattern,
+        }));
     }
     hits
 }
@@ -56,13 +39,47 @@ fn scan(patterns: Vec<Pattern>, batch: &LogBatch) -> Vec<Hit> {
 
 /// Words short and long, with every case that literals treat specially.
 const WORDS: &[&str] = &[
-    "error", "Connection", "OOM", "at", "k", "segfault at ", "ſ", "\u{212a}elvin", "é", "É", "zeit", "\u{fffd}", "x",
-    "aaaaaaaa", "aaaaaaab", "GET /api/v1", "日本", "12", "panic: ", "\t", "\"", "timeout", "ab\ncd",
+    "error",
+    "Connection",
+    "OOM",
+    "at",
+    "k",
+    "segfault at ",
+    "ſ",
+    "\u{212a}elvin",
+    "é",
+    "É",
+    "zeit",
+    "\u{fffd}",
+    "x",
+    "aaaaaaaa",
+    "aaaaaaab",
+    "GET /api/v1",
+    "日本",
+    "12",
+    "panic: ",
+    "\t",
+    "\"",
+    "timeout",
+    "ab\ncd",
 ];
 
 /// What stands between words.
-const PARTS: &[&[u8]] =
-    &[b"\xff", b"\xe2\x84", b"\xc5", b"\r", b"\n", b" at ", b"a", b"0", b"{", b"[", b" ", b"k", b"\xef\xbf\xbd"];
+const PARTS: &[&[u8]] = &[
+    b"\xff",
+    b"\xe2\x84",
+    b"\xc5",
+    b"\r",
+    b"\n",
+    b" at ",
+    b"a",
+    b"0",
+    b"{",
+    b"[",
+    b" ",
+    b"k",
+    b"\xef\xbf\xbd",
+];
 
 fn word() -> impl Strategy<Value = String> {
     prop::sample::select(WORDS).prop_map(str::to_owned)
@@ -116,7 +133,7 @@ proptest! {
     ) {
         let compiled = sources.iter().map(|(source, flags)| compile(source, flags));
         let patterns: Vec<_> = compiled.collect();
-        let batch = batch(&records);
+        let batch = batch("s", 0, &records);
         let expected = naive(&patterns, &batch);
         prop_assert_eq!(scan(patterns, &batch), expected);
     }
@@ -133,11 +150,21 @@ proptest! {
 
 #[test]
 fn many_patterns_find_their_own_lines() {
-    let words: Vec<String> = (0..500).map(|index| format!("failure code {index:03} in unit")).collect();
+    let words: Vec<String> = (0..500)
+        .map(|index| format!("failure code {index:03} in unit"))
+        .collect();
     let patterns: Vec<_> = words.iter().map(|word| compile(word, "i")).collect();
-    let text: Vec<String> = words.iter().map(|word| format!("prefix {} suffix", word.to_uppercase())).collect();
-    let batch = lines(&text.iter().map(String::as_str).collect::<Vec<_>>());
-    let expected: Vec<_> = (0..500).map(|index| Hit { record: u32::from(index), pattern: index }).collect();
+    let text: Vec<String> = words
+        .iter()
+        .map(|word| format!("prefix {} suffix", word.to_uppercase()))
+        .collect();
+    let batch = lines(&text);
+    let expected: Vec<_> = (0..500)
+        .map(|index| Hit {
+            record: u32::from(index),
+            pattern: index,
+        })
+        .collect();
     assert_eq!(scan(patterns, &batch), expected);
 }
 
@@ -154,7 +181,11 @@ fn letters_fold_as_in_javascript() {
         ("ß", "i", "ẞ", true),
     ];
     for (pattern, flags, text, expected) in rows {
-        assert_eq!(compile(pattern, flags).is_match(text), expected, "/{pattern}/{flags} on {text}");
+        assert_eq!(
+            compile(pattern, flags).is_match(text),
+            expected,
+            "/{pattern}/{flags} on {text}"
+        );
     }
 }
 
@@ -175,7 +206,11 @@ fn syntax_means_what_it_means_in_javascript() {
         (r"\d", "", "٣", false),
     ];
     for (pattern, flags, text, expected) in rows {
-        assert_eq!(compile(pattern, flags).is_match(text), expected, "/{pattern}/{flags} on {text}");
+        assert_eq!(
+            compile(pattern, flags).is_match(text),
+            expected,
+            "/{pattern}/{flags} on {text}"
+        );
     }
 }
 
@@ -191,11 +226,18 @@ fn what_cannot_be_matched_is_explained() {
         ("(?x)a", "`i`, `m` and `s`"),
     ];
     for (pattern, part) in rows {
-        let error = Pattern::compile(pattern, Flags::default()).unwrap_err().to_string();
+        let error = Pattern::compile(pattern, Flags::default())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(part), "{pattern}: {error}");
     }
     let long = "é".repeat(1_001);
-    assert!(Pattern::compile(&long, Flags::default()).unwrap_err().to_string().contains("1000 characters"));
+    assert!(
+        Pattern::compile(&long, Flags::default())
+            .unwrap_err()
+            .to_string()
+            .contains("1000 characters")
+    );
 }
 
 #[test]
@@ -207,7 +249,10 @@ fn catastrophic_patterns_are_harmless() {
 #[test]
 fn groups_are_captured() {
     let pattern = compile(r"(\w+)=(\d+)(x)?", "");
-    assert_eq!(pattern.captures("cpu=7!"), [Some("cpu=7"), Some("cpu"), Some("7"), None]);
+    assert_eq!(
+        pattern.captures("cpu=7!"),
+        [Some("cpu=7"), Some("cpu"), Some("7"), None]
+    );
     assert_eq!(pattern.first_group("cpu=7!"), Some("cpu"));
     assert_eq!(compile("cpu", "").captures("a cpu"), [Some("cpu")]);
     assert!(pattern.captures("cpu").is_empty());

@@ -61,7 +61,11 @@ impl Translator<'_> {
             Kind::EndLine | Kind::EndText => Look::End,
             Kind::WordBoundary => Look::WordAscii,
             Kind::NotWordBoundary => Look::WordAsciiNegate,
-            _ => return Err(PatternError::new("this form of `\\b` is not supported: write `\\b`")),
+            _ => {
+                return Err(PatternError::new(
+                    "this form of `\\b` is not supported: write `\\b`",
+                ));
+            }
         })
     }
 
@@ -70,12 +74,21 @@ impl Translator<'_> {
             ast::RepetitionKind::ZeroOrOne => (0, Some(1)),
             ast::RepetitionKind::ZeroOrMore => (0, None),
             ast::RepetitionKind::OneOrMore => (1, None),
-            ast::RepetitionKind::Range(ast::RepetitionRange::Exactly(count)) => (count, Some(count)),
+            ast::RepetitionKind::Range(ast::RepetitionRange::Exactly(count)) => {
+                (count, Some(count))
+            }
             ast::RepetitionKind::Range(ast::RepetitionRange::AtLeast(least)) => (least, None),
-            ast::RepetitionKind::Range(ast::RepetitionRange::Bounded(least, most)) => (least, Some(most)),
+            ast::RepetitionKind::Range(ast::RepetitionRange::Bounded(least, most)) => {
+                (least, Some(most))
+            }
         };
         let sub = Box::new(self.node(&repetition.ast)?);
-        Ok(Hir::repetition(Repetition { min, max, greedy: repetition.greedy, sub }))
+        Ok(Hir::repetition(Repetition {
+            min,
+            max,
+            greedy: repetition.greedy,
+            sub,
+        }))
     }
 
     /// Flags set inside of a group hold until its end.
@@ -88,12 +101,18 @@ impl Translator<'_> {
         self.flags = outer;
         Ok(match &group.kind {
             ast::GroupKind::NonCapturing(_) => sub,
-            ast::GroupKind::CaptureIndex(index) => {
-                Hir::capture(Capture { index: *index, name: None, sub: Box::new(sub) })
-            }
+            ast::GroupKind::CaptureIndex(index) => Hir::capture(Capture {
+                index: *index,
+                name: None,
+                sub: Box::new(sub),
+            }),
             ast::GroupKind::CaptureName { name, .. } => {
                 let label = Some(name.name.as_str().into());
-                Hir::capture(Capture { index: name.index, name: label, sub: Box::new(sub) })
+                Hir::capture(Capture {
+                    index: name.index,
+                    name: label,
+                    sub: Box::new(sub),
+                })
             }
         })
     }
@@ -107,7 +126,9 @@ impl Translator<'_> {
                 ast::FlagsItemKind::Flag(ast::Flag::MultiLine) => self.flags.multi_line = on,
                 ast::FlagsItemKind::Flag(ast::Flag::DotMatchesNewLine) => self.flags.dot_all = on,
                 ast::FlagsItemKind::Flag(_) => {
-                    return Err(PatternError::new("of the flags inside of a pattern only `i`, `m` and `s` are supported"));
+                    return Err(PatternError::new(
+                        "of the flags inside of a pattern only `i`, `m` and `s` are supported",
+                    ));
                 }
             }
         }
@@ -128,8 +149,12 @@ impl Translator<'_> {
     fn item(&self, item: &ast::ClassSetItem) -> Result<ClassUnicode, PatternError> {
         Ok(match item {
             ast::ClassSetItem::Empty(_) => ClassUnicode::empty(),
-            ast::ClassSetItem::Literal(literal) => self.maybe_folded(class::range(literal.c, literal.c)),
-            ast::ClassSetItem::Range(range) => self.maybe_folded(class::range(range.start.c, range.end.c)),
+            ast::ClassSetItem::Literal(literal) => {
+                self.maybe_folded(class::range(literal.c, literal.c))
+            }
+            ast::ClassSetItem::Range(range) => {
+                self.maybe_folded(class::range(range.start.c, range.end.c))
+            }
             ast::ClassSetItem::Ascii(ascii) => self.maybe_folded(posix(ascii)),
             ast::ClassSetItem::Unicode(unicode) => self.maybe_folded(self.tables(unicode)?),
             ast::ClassSetItem::Perl(perl) => shorthand(perl),
@@ -145,7 +170,11 @@ impl Translator<'_> {
     }
 
     fn maybe_folded(&self, class: ClassUnicode) -> ClassUnicode {
-        if self.flags.ignore_case { class::fold(&class) } else { class }
+        if self.flags.ignore_case {
+            class::fold(&class)
+        } else {
+            class
+        }
     }
 
     /// A class such as `\p{L}`, from the Unicode tables.
@@ -155,7 +184,9 @@ impl Translator<'_> {
         let hir = hir.map_err(|error| PatternError::new(error.kind().to_string()))?;
         match hir.into_kind() {
             HirKind::Class(Class::Unicode(class)) => Ok(class),
-            _ => Err(PatternError::new("a class such as `\\p{…}` has no characters")),
+            _ => Err(PatternError::new(
+                "a class such as `\\p{…}` has no characters",
+            )),
         }
     }
 }
@@ -165,7 +196,9 @@ fn set(class: ClassUnicode) -> Hir {
 }
 
 fn set_operator() -> PatternError {
-    PatternError::new("operators between classes are not supported: write the characters of the class out")
+    PatternError::new(
+        "operators between classes are not supported: write the characters of the class out",
+    )
 }
 
 fn shorthand(perl: &ast::ClassPerl) -> ClassUnicode {
