@@ -57,12 +57,17 @@ pub(super) struct Series {
 /// is rounded; more than [`MAX_SAMPLES`].
 const UNIT: f64 = 16_384.0;
 
-/// A running sum. It is added up anew from time to time, so that rounding errors do not pile up.
+/// A running sum. It is added up anew when rounding errors may have grown: after many changes, and when most of it left,
+/// which takes with it the digits of what stays.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Sum {
     value: f64,
+    peak: f64,
     changes: usize,
 }
+
+/// How much smaller than its peak a sum may become before it is added up anew.
+const MAX_LOSS: f64 = 1e-3;
 
 impl Series {
     /// Adds a sample taken at `now`.
@@ -129,21 +134,29 @@ impl Series {
     }
 
     fn change(&mut self, difference: f64) {
-        self.sum.value += difference / UNIT;
-        self.sum.changes += 1;
-        if self.sum.changes > MAX_SAMPLES {
+        let sum = &mut self.sum;
+        sum.value += difference / UNIT;
+        sum.peak = sum.peak.max(sum.value.abs());
+        sum.changes += 1;
+        let has_lost = sum.value.abs() < sum.peak * MAX_LOSS;
+        // After as many changes as there are samples, adding up costs each of them nothing more.
+        if sum.changes > MAX_SAMPLES || (has_lost && sum.changes >= self.samples.len()) {
             self.add_up();
         }
     }
 
     /// Adds the window up. Needed after reading a series from its stored form.
     pub(super) fn add_up(&mut self) {
-        let value = self
+        let value: f64 = self
             .samples
             .iter()
             .map(|(_, value)| f64::from_bits(*value) / UNIT)
             .sum();
-        self.sum = Sum { value, changes: 0 };
+        self.sum = Sum {
+            value,
+            peak: value.abs(),
+            changes: 0,
+        };
     }
 }
 
