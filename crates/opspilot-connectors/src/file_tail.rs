@@ -116,7 +116,7 @@ impl FileTail {
     fn settings(&self, cx: &Context) -> Settings {
         Settings {
             module: cx.id.into(),
-            from_beginning: self.config.from_beginning,
+            first_from_beginning: self.config.first_from_beginning(),
             rotate_wait: Duration::from_millis(self.config.rotate_wait_ms),
             archive_ratio: self.config.max_archive_ratio,
         }

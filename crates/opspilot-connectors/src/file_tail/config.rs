@@ -40,6 +40,8 @@ pub struct Config {
     /// Read what is in a file when it is first seen at the first start. Files that appear later are always read from
     /// their beginning.
     pub from_beginning: bool,
+    /// More paths or globs, whose files are read from their beginning at the first start as well.
+    pub from_beginning_paths: Vec<String>,
     /// The longest line in bytes, 80 to 1048576. What is longer is cut, and counted.
     #[schemars(range(min = 80, max = 1_048_576))]
     pub max_line_length: usize,
@@ -128,6 +130,7 @@ impl Default for Config {
             encoding: Encoding::default(),
             poll_interval_ms: 1000,
             from_beginning: false,
+            from_beginning_paths: Vec::new(),
             max_line_length: 65536,
             watch: WatchMode::default(),
             multiline: Multiline::default(),
@@ -174,8 +177,17 @@ impl Config {
         self.path
             .iter()
             .chain(&self.paths)
+            .chain(&self.from_beginning_paths)
             .map(String::as_str)
             .collect()
+    }
+
+    /// From which of [`Config::patterns`] on files are read from their beginning at the first start.
+    pub(super) fn first_from_beginning(&self) -> usize {
+        if self.from_beginning {
+            return 0;
+        }
+        self.patterns().len() - self.from_beginning_paths.len()
     }
 
     /// How long an unfinished line waits.

@@ -183,17 +183,6 @@ impl Driver<'_> {
             (eyes, turn)
         };
         let (eyes, turn) = self.cx.tasks.blocking(work).await?;
-        if std::env::var("FTDBG").is_ok() {
-            eprintln!(
-                "{:?} ev={everything} batches={} again={} blocked={} wakes={:?} streams={:#?}",
-                now.wall,
-                turn.batches.len(),
-                turn.again,
-                turn.blocked,
-                turn.wakes_at,
-                eyes.tailer.brief()
-            );
-        }
         self.meters.count(eyes.tailer.totals());
         if turn.scanned {
             self.meters.report(self.cx, &eyes);

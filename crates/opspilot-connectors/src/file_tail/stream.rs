@@ -11,7 +11,7 @@ use opspilot_core::clock::Timestamp;
 use opspilot_core::signal::{BufferPool, LogBatch, LogBatchBuilder, LogSource, PositionTracker};
 use tokio::sync::Notify;
 
-use super::content::{Content, FileId};
+use super::content::{Content, Facts, FileId};
 use super::fingerprint::{HEAD, Print, TAIL, Tail};
 use super::position::{Mark, Position};
 use super::splitter::{Split, Splitter, Until};
@@ -259,6 +259,11 @@ impl Stream {
             .map(Content::facts);
         let size = size.and_then(io::Result::ok).map_or(0, |facts| facts.size);
         size.max(self.at.offset)
+    }
+
+    /// True if the file was written since it was looked at.
+    pub(super) const fn differs_from(&self, facts: &Facts) -> bool {
+        facts.modified != self.modified || facts.size != self.seen.end
     }
 
     /// Notes that the name leads elsewhere now. The file is read on at least `until` then, if it is open; otherwise it

@@ -33,8 +33,8 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(super) struct Settings {
     /// The module's id, as batches carry it.
     pub(super) module: Arc<str>,
-    /// Read what is in the files at the first start.
-    pub(super) from_beginning: bool,
+    /// From which pattern on files are read from their beginning at the first start; those before from their end.
+    pub(super) first_from_beginning: usize,
     /// How long a rotated file is read on at least, and a missing one looked for.
     pub(super) rotate_wait: Duration,
     /// How many times its size an archive may decompress to.
@@ -148,6 +148,7 @@ pub(super) struct Tailer {
     begun: BTreeMap<String, i64>,
     hunts: Vec<scan::Hunt>,
     scan_at: Option<Instant>,
+    turned_at: Instant,
     ready: VecDeque<u64>,
     queued: BTreeSet<u64>,
     alarms: BTreeMap<u64, Instant>,
@@ -191,6 +192,7 @@ impl Tailer {
                 .collect(),
             hunts: Vec::new(),
             scan_at: Some(now),
+            turned_at: now,
             ready: VecDeque::new(),
             queued: BTreeSet::new(),
             alarms: BTreeMap::new(),
@@ -269,6 +271,7 @@ impl Tailer {
     /// Reads what there is to read, within a bound.
     pub(super) fn turn(&mut self, wake: &Wake, now: Moment) -> Turn {
         let mut turn = Turn::default();
+        self.turned_at = now.monotonic;
         self.note(wake, now.monotonic);
         if self.scan_at.is_some_and(|at| at <= now.monotonic) {
             self.scan_at = None;
@@ -632,6 +635,8 @@ impl Tailer {
             if position.finished {
                 self.remove(key);
                 self.remember(position);
+                // Its file may have grown meanwhile.
+                self.scan_at.get_or_insert(self.turned_at);
             } else if let Some(stream) = self.streams.get_mut(&key) {
                 stream.set_stored(position);
             }
@@ -722,22 +727,3 @@ pub(super) struct Stored {
 
 #[cfg(test)]
 mod tests;
-impl Tailer {
-    pub(super) fn brief(&self) -> Vec<String> {
-        self.streams
-            .iter()
-            .map(|(k, s)| {
-                format!(
-                    "{k} {:?} {:?} off {} seen {} drained {} content {:?} file {:?}",
-                    s.role,
-                    s.place,
-                    s.offset(),
-                    s.seen_end(),
-                    s.drained,
-                    s.content,
-                    s.file
-                )
-            })
-            .collect()
-    }
-}

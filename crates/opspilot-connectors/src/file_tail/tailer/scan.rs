@@ -130,32 +130,28 @@ impl Tailer {
         let (mut queue, mut replaced) = (Vec::new(), Vec::new());
         for (key, stream) in &mut self.streams {
             let facts = present.get(Path::new(&*stream.source.name));
-            let facts = facts.filter(|facts| facts.id == stream.file);
-            match (stream.role, facts) {
-                (Role::Rotated { .. }, _) => {}
-                (Role::Current, Some(facts)) => {
-                    if facts.modified == stream.modified && facts.size == stream.seen_end() {
-                        continue;
-                    }
-                    if stream.seen_end() == 0 {
-                        // It was empty. What it held meanwhile may be in a copy already.
-                        self.hunts.push(Hunt::of(stream, until));
-                    }
-                    stream.modified = facts.modified;
-                }
+            match (stream.role, facts.filter(|facts| facts.id == stream.file)) {
+                (Role::Current, Some(facts)) if !stream.differs_from(facts) => continue,
                 (Role::Current, None) => {
                     self.totals.rotations += 1;
                     self.hunts.push(Hunt::of(stream, until));
                     stream.lose_name(until);
                 }
+                (Role::Current, Some(_)) if stream.seen_end() == 0 => {
+                    // It was empty. What it held meanwhile may be in a copy already.
+                    self.hunts.push(Hunt::of(stream, until));
+                }
+                (Role::Current | Role::Rotated { .. }, _) => {}
                 (Role::Fixed | Role::Lost { .. } | Role::Done, _) => continue,
             }
-            let list = if stream.is_replaced() {
-                &mut replaced
-            } else {
-                &mut queue
-            };
-            list.push(*key);
+            if stream.is_replaced() {
+                replaced.push(*key);
+                continue;
+            }
+            if let Some(facts) = facts.filter(|facts| facts.id == stream.file) {
+                stream.modified = facts.modified;
+            }
+            queue.push(*key);
         }
         queue.into_iter().for_each(|key| self.queue(key));
         // The copy of a truncated file must be found before it is taken for a new one.
@@ -199,7 +195,8 @@ impl Tailer {
     }
 
     fn open_files(&self) -> BTreeSet<FileId> {
-        let open = |stream: &&Stream| !matches!(stream.role, Role::Lost { .. });
+        // A closed file's inode may be used again.
+        let open = |stream: &&Stream| !matches!(stream.role, Role::Lost { .. } | Role::Done);
         self.streams
             .values()
             .filter(open)
@@ -315,7 +312,7 @@ impl Tailer {
             match self.identify(path, facts) {
                 Identity::Known | Identity::Later => {}
                 Identity::Grown(position) => self.resume(path, *position, now),
-                Identity::New if is_first && !self.settings.from_beginning => {
+                Identity::New if is_first && *pattern < self.settings.first_from_beginning => {
                     self.follow_from_end(path, now)
                 }
                 Identity::New => {
@@ -386,16 +383,8 @@ impl Tailer {
             // It is being compressed at this moment; when that is done, the other file goes away.
             return Identity::Later;
         }
-        let finished = self.finished.get(&facts.id).into_iter().flatten();
-        for position in finished {
-            let is_unchanged = position.modified == facts.modified
-                && (compression.is_some() || position.offset == facts.size);
-            if is_unchanged {
-                return Identity::Known;
-            }
-            if compression.is_none() && self.has_grown(path, position) {
-                return Identity::Grown(Box::new(position.clone()));
-            }
+        if let Some(known) = self.among_finished(path, facts) {
+            return known;
         }
         match self.is_copy(path, facts) {
             Ok(true) => Identity::Known,
@@ -408,12 +397,44 @@ impl Tailer {
         }
     }
 
-    fn has_grown(&self, path: &Path, position: &Position) -> bool {
-        let opened = Content::open(path, self.settings.archive_ratio);
-        let continues = |(mut content, _): (Content, Facts)| {
-            content.continues(&position.head, position.offset, &position.tail)
-        };
-        opened.and_then(continues).unwrap_or(false)
+    /// What the file is if it was read to its end under the same inode.
+    fn among_finished(&self, path: &Path, facts: &Facts) -> Option<Identity> {
+        let done = self
+            .streams
+            .values()
+            .filter(|stream| stream.role == Role::Done && stream.file == facts.id);
+        let done: Vec<Position> = done.map(Stream::reading_position).collect();
+        let finished = self.finished.get(&facts.id).map_or(&[][..], Vec::as_slice);
+        if done.is_empty() && finished.is_empty() {
+            return None;
+        }
+        let (mut content, _) = Content::open(path, self.settings.archive_ratio).ok()?;
+        // The inode may belong to another file by now, of the same size and written in the same tick of the clock.
+        let head = content.head().ok()?;
+        for position in done
+            .iter()
+            .chain(finished)
+            .filter(|position| position.head.starts(&head))
+        {
+            let is_unchanged = position.modified == facts.modified
+                && (content.is_archive() || position.offset == facts.size);
+            if is_unchanged {
+                return Some(Identity::Known);
+            }
+            let continues = !content.is_archive()
+                && content
+                    .continues(&position.head, position.offset, &position.tail)
+                    .unwrap_or(false);
+            if continues {
+                let is_stored = finished.contains(position);
+                return Some(if is_stored {
+                    Identity::Grown(Box::new(position.clone()))
+                } else {
+                    Identity::Later
+                });
+            }
+        }
+        None
     }
 
     /// True if the file is a copy of the start of a file that is or was read, made to rotate it.

@@ -170,7 +170,7 @@ impl Harness {
     fn start(&self) -> Tailer {
         let settings = Settings {
             module: "connector.fileTail".into(),
-            from_beginning: self.from_beginning,
+            first_from_beginning: if self.from_beginning { 0 } else { usize::MAX },
             rotate_wait: Duration::from_secs(5),
             archive_ratio: 200,
         };
