@@ -31,7 +31,12 @@ use self::setup::Setup;
 #[must_use]
 pub fn run(registry: Registry) -> ExitCode {
     let arguments = Arguments::parse();
-    let setup = Setup { registry, environment: Environment::capture(), config: arguments.config, json: arguments.json };
+    let setup = Setup {
+        registry,
+        environment: Environment::capture(),
+        config: arguments.config,
+        json: arguments.json,
+    };
     let result = dispatch(&setup, arguments.command.unwrap_or(Command::Run));
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,5 +1,9 @@
 //! The one place that writes to the terminal.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the terminal output of the program")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is the terminal output of the program"
+)]
 
 use std::io::IsTerminal as _;
 
@@ -46,11 +50,15 @@ pub(crate) fn warnings(warnings: &[Fault]) {
 /// Prints why the command failed.
 pub(crate) fn failure(failure: &Failure, as_json: bool) {
     match failure {
-        Failure::Config(errors) if as_json => json(&json!({ "ok": false, "faults": errors.faults(), "warnings": errors.warnings() })),
+        Failure::Config(errors) if as_json => {
+            json(&json!({ "ok": false, "faults": errors.faults(), "warnings": errors.warnings() }))
+        }
         Failure::Config(errors) => faults(errors),
         Failure::CutShort => {}
         Failure::Usage(message) => eprintln!("{}: {}", paint("error", "31;1"), escape(message)),
-        Failure::Broken(error) => eprintln!("{}: {}", paint("error", "31;1"), chain(error.as_ref())),
+        Failure::Broken(error) => {
+            eprintln!("{}: {}", paint("error", "31;1"), chain(error.as_ref()))
+        }
     }
 }
 

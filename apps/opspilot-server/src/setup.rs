@@ -25,7 +25,9 @@ impl Setup {
     pub(crate) fn path(&self) -> PathBuf {
         let named = self.config.clone();
         let from_variable = || self.environment.get(CONFIG_VARIABLE).map(PathBuf::from);
-        named.or_else(from_variable).unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG))
+        named
+            .or_else(from_variable)
+            .unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG))
     }
 
     /// Reads the configuration.

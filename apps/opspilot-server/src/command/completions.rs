@@ -8,6 +8,11 @@ use crate::exit::Failure;
 #[expect(clippy::unnecessary_wraps, reason = "every command has the same shape")]
 pub(crate) fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
     let mut command = Arguments::command();
-    clap_complete::generate(shell, &mut command, "opspilot-server", &mut std::io::stdout());
+    clap_complete::generate(
+        shell,
+        &mut command,
+        "opspilot-server",
+        &mut std::io::stdout(),
+    );
     Ok(())
 }

@@ -18,7 +18,10 @@ pub(crate) fn init(arguments: &InitArguments) -> Result<(), Failure> {
         && let Some((name, _)) = files.iter().find(|(name, _)| folder.join(name).exists())
     {
         let path = folder.join(name);
-        return Err(Failure::Usage(format!("`{}` exists; `--force` replaces it", path.display())));
+        return Err(Failure::Usage(format!(
+            "`{}` exists; `--force` replaces it",
+            path.display()
+        )));
     }
     fs::create_dir_all(&folder).map_err(|error| cannot("create", &folder, &error))?;
     for (name, text) in files {
@@ -26,12 +29,19 @@ pub(crate) fn init(arguments: &InitArguments) -> Result<(), Failure> {
         write(&path, text).map_err(|error| cannot("write", &path, &error))?;
         output::line(format!("wrote {}", path.display()));
     }
-    output::remark(format!("next: cd {} && opspilot-server", arguments.folder.display()));
+    output::remark(format!(
+        "next: cd {} && opspilot-server",
+        arguments.folder.display()
+    ));
     Ok(())
 }
 
 fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(path)?;
     file.write_all(text.as_bytes())
 }
 

@@ -14,11 +14,23 @@ pub(crate) fn modules(setup: &Setup) -> Result<(), Failure> {
         output::json(&all);
         return Ok(());
     }
-    let width = setup.registry.iter().map(|factory| factory.manifest().id.len()).max().unwrap_or(0);
+    let width = setup
+        .registry
+        .iter()
+        .map(|factory| factory.manifest().id.len())
+        .max()
+        .unwrap_or(0);
     for factory in setup.registry.iter() {
         let manifest = factory.manifest();
-        let default = if manifest.enabled_by_default { "on " } else { "off" };
-        output::line(format!("{:width$}  {}  {default}  {}", manifest.id, manifest.version, manifest.description));
+        let default = if manifest.enabled_by_default {
+            "on "
+        } else {
+            "off"
+        };
+        output::line(format!(
+            "{:width$}  {}  {default}  {}",
+            manifest.id, manifest.version, manifest.description
+        ));
     }
     output::remark("`on` runs without a section of its own; `--json` shows options and events");
     Ok(())

@@ -49,15 +49,16 @@ impl Replay {
         let detectors: Result<Vec<_>, ConfigErrors> = opspilot_detectors::MODULES
             .iter()
             .filter_map(|factory| on(factory.manifest().id))
-            .filter_map(|options| opspilot_detectors::build(options).transpose())
+            .filter_map(opspilot_detectors::build)
             .collect();
         let detectors = detectors?;
         if detectors.is_empty() {
-            return Err(Failure::Usage("the configuration switches no detector on".into()));
+            return Err(Failure::Usage(
+                "the configuration switches no detector on".into(),
+            ));
         }
-        let dedup = on(Dedup::MANIFEST.id).map(|options| {
-            Dedup::new(options.parse()?).map_err(|error| error.located(options))
-        });
+        let dedup = on(Dedup::MANIFEST.id)
+            .map(|options| Dedup::new(options.parse()?).map_err(|error| error.located(options)));
         Ok(Self {
             detectors,
             dedup: dedup.transpose()?,
@@ -90,7 +91,12 @@ impl Replay {
             {
                 detector.tick(due, &mut self.findings);
                 self.judge(due);
-                if self.detectors.get(index).and_then(|detector| detector.next_tick()) == Some(due) {
+                if self
+                    .detectors
+                    .get(index)
+                    .and_then(|detector| detector.next_tick())
+                    == Some(due)
+                {
                     break;
                 }
             }
@@ -110,12 +116,21 @@ impl Replay {
     fn judge(&mut self, now: Timestamp) {
         for finding in self.findings.drain(..) {
             match finding {
-                Finding::Created { event, .. } => match self.dedup.as_mut().map(|dedup| dedup.check(now, &event)) {
-                    Some(Verdict::Duplicate { original, .. }) => self.report.duplicate(now, &event, &original),
-                    Some(Verdict::Known { .. }) => {}
-                    None | Some(Verdict::New) => self.report.created(now, &event),
-                },
-                Finding::Repeated { event, reason, rule, .. } => {
+                Finding::Created { event, .. } => {
+                    match self.dedup.as_mut().map(|dedup| dedup.check(now, &event)) {
+                        Some(Verdict::Duplicate { original, .. }) => {
+                            self.report.duplicate(now, &event, &original)
+                        }
+                        Some(Verdict::Known { .. }) => {}
+                        None | Some(Verdict::New) => self.report.created(now, &event),
+                    }
+                }
+                Finding::Repeated {
+                    event,
+                    reason,
+                    rule,
+                    ..
+                } => {
                     self.report.repeated(now, &event, reason.as_str(), &rule);
                 }
                 Finding::Cleared { event, .. } => self.report.cleared(now, &event),

@@ -2,11 +2,12 @@
 
 use anyhow::Context as _;
 use opspilot_core::clock::SystemClock;
-use opspilot_core::config::Config;
+use opspilot_core::config::{Config, Durability, Storage, StorageEngine};
 use opspilot_core::error::chain;
 use opspilot_core::metrics::Metrics;
 use opspilot_core::module::{ReloadError, ReloadReport};
 use opspilot_core::runtime::{Parts, Runtime};
+use opspilot_core::storage::SharedStorage;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
@@ -34,7 +35,7 @@ pub(crate) fn run(setup: &Setup) -> Result<(), Failure> {
 
 async fn serve(setup: &Setup, config: Config) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
-    let storage = opspilot_storage::open(&config.storage).await.map_err(anyhow::Error::from)?;
+    let storage = open_storage(&config.storage).await?;
     let parts = Parts {
         registry: setup.registry.clone(),
         storage,
@@ -56,13 +57,32 @@ async fn serve(setup: &Setup, config: Config) -> Result<(), Failure> {
     Ok(())
 }
 
+async fn open_storage(storage: &Storage) -> anyhow::Result<SharedStorage> {
+    let engine = match storage.engine {
+        StorageEngine::Sqlite => "sqlite",
+        StorageEngine::File => "file",
+        StorageEngine::Memory => "memory",
+    };
+    let durability = match storage.durability {
+        Durability::Durable => opspilot_storage::Durability::Durable,
+        Durability::Fast => opspilot_storage::Durability::Fast,
+    };
+    let options = opspilot_storage::Options {
+        db_path: storage.options.db_path.clone(),
+        data_dir: storage.options.data_dir.clone(),
+    };
+    Ok(opspilot_storage::open(engine, &options, durability).await?)
+}
+
 /// Waits for the signal to end; reloads meanwhile when asked to.
 async fn drive(setup: &Setup, server: &mut Runtime, signals: &mut Signals) {
     let mut requests = server.take_reload_requests();
     loop {
         tokio::select! {
-            () = signals.end() => return,
-            Some(()) = signals.hangup.recv() => {
+            signal = signals.next() => {
+                if signal == Asked::ToEnd {
+                    return;
+                }
                 if let Err(failure) = reload(setup, server).await {
                     error!("configuration not reloaded: {failure}");
                 }
@@ -83,25 +103,43 @@ async fn next<T>(requests: &mut Option<tokio::sync::mpsc::Receiver<T>>) -> Optio
 }
 
 async fn reload(setup: &Setup, server: &mut Runtime) -> Result<ReloadReport, ReloadError> {
-    let loaded = setup.load().map_err(|errors| ReloadError(errors.to_string()))?;
+    let loaded = setup
+        .load()
+        .map_err(|errors| ReloadError(errors.to_string()))?;
     for warning in &loaded.warnings {
         warn!("{warning}");
     }
-    server.reload(loaded.config).await.map_err(|error| ReloadError(chain(&error)))
+    server
+        .reload(loaded.config)
+        .await
+        .map_err(|error| ReloadError(chain(&error)))
 }
 
 /// Tells the person at the terminal where to look.
 fn greet(server: &Runtime, engine: &str) {
     let modules = server.system().modules();
     let running = modules.len().saturating_sub(1);
-    output::line(format!("OpsPilot {} is ready: {running} modules, storage {engine}", env!("CARGO_PKG_VERSION")));
-    let detail = |key: &str| modules.iter().find_map(|module| module.health.details.get(key)?.as_str());
+    output::line(format!(
+        "OpsPilot {} is ready: {running} modules, storage {engine}",
+        env!("CARGO_PKG_VERSION")
+    ));
+    let detail = |key: &str| {
+        modules
+            .iter()
+            .find_map(|module| module.health.details.get(key)?.as_str())
+    };
     if let Some(url) = detail("url") {
         output::line(format!("  API        {url}"));
         output::line(format!("  incidents  {url}/incidents"));
         output::line(format!("  health     {url}/health"));
     }
     output::line("Stop with Ctrl-C.");
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    ToEnd,
+    ToReload,
 }
 
 struct Signals {
@@ -119,10 +157,15 @@ impl Signals {
         })
     }
 
-    async fn end(&mut self) {
+    async fn next(&mut self) -> Asked {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => Asked::ToEnd,
+            _ = self.terminate.recv() => Asked::ToEnd,
+            _ = self.hangup.recv() => Asked::ToReload,
         }
+    }
+
+    async fn end(&mut self) {
+        while self.next().await != Asked::ToEnd {}
     }
 }

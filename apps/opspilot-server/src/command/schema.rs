@@ -28,7 +28,12 @@ fn events() -> Value {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
     let properties: Map<String, Value> = CORE_EVENTS
         .iter()
-        .map(|kind| (kind.name.to_owned(), (kind.schema)(&mut generator).to_value()))
+        .map(|kind| {
+            (
+                kind.name.to_owned(),
+                (kind.schema)(&mut generator).to_value(),
+            )
+        })
         .collect();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -41,8 +46,13 @@ fn events() -> Value {
 }
 
 fn metrics(setup: &Setup) -> Vec<Value> {
-    let core = opspilot_core::bus::METRICS.iter().chain(opspilot_core::module::SYSTEM_METRICS);
-    let modules = setup.registry.iter().flat_map(|factory| factory.manifest().metrics);
+    let core = opspilot_core::bus::METRICS
+        .iter()
+        .chain(opspilot_core::module::SYSTEM_METRICS);
+    let modules = setup
+        .registry
+        .iter()
+        .flat_map(|factory| factory.manifest().metrics);
     let mut all: Vec<&MetricSpec> = core.chain(modules).collect();
     all.sort_by_key(|spec| spec.name);
     all.dedup();

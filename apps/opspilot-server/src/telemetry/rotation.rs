@@ -17,12 +17,21 @@ pub(super) struct RotatingFile {
 impl RotatingFile {
     /// Opens `path` for appending.
     pub(super) fn open(path: &Path, max_size: u64, max_files: u32) -> io::Result<Self> {
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        if let Some(folder) = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+        {
             fs::create_dir_all(folder)?;
         }
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         let size = file.metadata()?.len();
-        Ok(Self { path: path.to_owned(), file, size, max_size, max_files })
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            size,
+            max_size,
+            max_files,
+        })
     }
 
     fn rotate(&mut self) -> io::Result<()> {
@@ -72,11 +81,20 @@ mod tests {
         let path = folder.join("server.log");
         let mut file = RotatingFile::open(&path, 1024, 3).unwrap();
         for number in 0..200 {
-            file.write_all(format!("message {number:03} of a test\n").as_bytes()).unwrap();
+            file.write_all(format!("message {number:03} of a test\n").as_bytes())
+                .unwrap();
         }
         let names = ["server.log", "server.log.1", "server.log.2", "server.log.3"];
-        let texts: Vec<String> = names.iter().rev().map(|name| fs::read_to_string(folder.join(name)).unwrap()).collect();
-        assert!(texts.iter().all(|text| text.len() <= 1024 && text.ends_with('\n')));
+        let texts: Vec<String> = names
+            .iter()
+            .rev()
+            .map(|name| fs::read_to_string(folder.join(name)).unwrap())
+            .collect();
+        assert!(
+            texts
+                .iter()
+                .all(|text| text.len() <= 1024 && text.ends_with('\n'))
+        );
         assert!(!folder.join("server.log.4").exists());
         let last: Vec<&str> = texts.iter().flat_map(|text| text.lines()).collect();
         assert_eq!(last.last(), Some(&"message 199 of a test"));

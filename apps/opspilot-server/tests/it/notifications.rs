@@ -91,7 +91,7 @@ fn a_notification_shows_the_incident_and_its_line() {
     let server = Server::start(&site);
     let incident = server.until_incidents(1).remove(0);
     let told = server.until("it is notified", || site.notifications().into_iter().next());
-    assert_eq!(told["incident"]["id"], incident["id"], "{told:#}");
+    assert_eq!(told["payload"]["incidentId"], incident["id"], "{told:#}");
     assert!(told.to_string().contains(line), "{told:#}");
     server.stop();
 }

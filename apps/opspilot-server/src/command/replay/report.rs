@@ -22,24 +22,41 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn new(as_json: bool) -> Self {
-        Self { as_json, lines: 0, created: 0, cleared: 0, suppressed: BTreeMap::new() }
+        Self {
+            as_json,
+            lines: 0,
+            created: 0,
+            cleared: 0,
+            suppressed: BTreeMap::new(),
+        }
     }
 
     /// An incident that would have been created.
     pub(super) fn created(&mut self, now: Timestamp, event: &IncidentCreated) {
         self.created += 1;
         if self.as_json {
-            return output::json_line(&json!({ "time": now, "outcome": "created", "incident": event }));
+            return output::json_line(
+                &json!({ "time": now, "outcome": "created", "incident": event }),
+            );
         }
         let title = escape(&event.title);
-        output::line(format!("{now}  created     {:8}  {title}  [{}]", event.severity, place(event)));
+        output::line(format!(
+            "{now}  created     {:8}  {title}  [{}]",
+            event.severity,
+            place(event)
+        ));
         if let Some(line) = event.context.get("matchedLine").and_then(Value::as_str) {
             output::line(format!("{:26}| {}", "", shorten(&escape(line))));
         }
     }
 
     /// A match that repeats an incident.
-    pub(super) fn duplicate(&mut self, now: Timestamp, event: &IncidentCreated, original: &IncidentId) {
+    pub(super) fn duplicate(
+        &mut self,
+        now: Timestamp,
+        event: &IncidentCreated,
+        original: &IncidentId,
+    ) {
         self.suppress(&rule(event), "repeats an incident", 1);
         if self.as_json {
             let value = json!({
@@ -51,8 +68,18 @@ impl Report {
     }
 
     /// Matches that were counted on an earlier incident.
-    pub(super) fn repeated(&mut self, now: Timestamp, event: &IncidentRepeated, reason: &str, rule: &str) {
-        let why = if reason == "cooldown" { "within the cooldown" } else { "above maxIncidentsPerMinute" };
+    pub(super) fn repeated(
+        &mut self,
+        now: Timestamp,
+        event: &IncidentRepeated,
+        reason: &str,
+        rule: &str,
+    ) {
+        let why = if reason == "cooldown" {
+            "within the cooldown"
+        } else {
+            "above maxIncidentsPerMinute"
+        };
         if event.by_rule.is_empty() {
             self.suppress(rule, why, event.occurrences);
         }
@@ -72,9 +99,15 @@ impl Report {
     pub(super) fn cleared(&mut self, now: Timestamp, event: &IncidentCleared) {
         self.cleared += 1;
         if self.as_json {
-            return output::json_line(&json!({ "time": now, "outcome": "cleared", "incident": event }));
+            return output::json_line(
+                &json!({ "time": now, "outcome": "cleared", "incident": event }),
+            );
         }
-        output::line(format!("{now}  cleared               {}  [{}]", escape(&event.reason), event.cleared_by));
+        output::line(format!(
+            "{now}  cleared               {}  [{}]",
+            escape(&event.reason),
+            event.cleared_by
+        ));
     }
 
     /// Prints the sums.
@@ -87,15 +120,28 @@ impl Report {
             });
             return output::json_line(&sums);
         }
-        let Self { lines, created, cleared, .. } = self;
-        output::line(format!("{lines} lines: {created} incidents created, {suppressed} matches suppressed, {cleared} cleared"));
+        let Self {
+            lines,
+            created,
+            cleared,
+            ..
+        } = self;
+        output::line(format!(
+            "{lines} lines: {created} incidents created, {suppressed} matches suppressed, {cleared} cleared"
+        ));
         for ((rule, reason), count) in self.suppressed {
-            output::line(format!("  {count:>9} suppressed  {}: {reason}", escape(&rule)));
+            output::line(format!(
+                "  {count:>9} suppressed  {}: {reason}",
+                escape(&rule)
+            ));
         }
     }
 
     fn suppress(&mut self, rule: &str, reason: &'static str, count: u64) {
-        *self.suppressed.entry((rule.to_owned(), reason)).or_default() += count;
+        *self
+            .suppressed
+            .entry((rule.to_owned(), reason))
+            .or_default() += count;
     }
 }
 
@@ -106,7 +152,11 @@ fn rule(event: &IncidentCreated) -> String {
 
 /// Which rule found it, and where.
 fn place(event: &IncidentCreated) -> String {
-    let source = event.context.get("logSource").and_then(Value::as_str).unwrap_or_default();
+    let source = event
+        .context
+        .get("logSource")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let line = event.context.get("logLineNumber").and_then(Value::as_u64);
     let place = line.map_or_else(|| source.to_owned(), |line| format!("{source}:{line}"));
     escape(&format!("{} {place}", rule(event)))

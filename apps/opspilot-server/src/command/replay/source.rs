@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use jiff::tz::TimeZone;
+use jiff::tz::Offset;
 use opspilot_core::clock::Timestamp;
 use opspilot_core::signal::{Ack, LogBatch, LogBatchBuilder, LogSource};
 use serde_json::Map;
@@ -43,14 +43,17 @@ impl Source {
     /// Opens `path`; `-` is standard input.
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         let name = path.display().to_string();
-        let cannot = |error: std::io::Error| Failure::Usage(format!("cannot read `{name}`: {error}"));
+        let cannot =
+            |error: std::io::Error| Failure::Usage(format!("cannot read `{name}`: {error}"));
         let (reader, size, year): (Box<dyn Read>, u64, i16) = if name == "-" {
             (Box::new(std::io::stdin()), 0, 2000)
         } else {
             let file = File::open(path).map_err(cannot)?;
             let metadata = file.metadata().map_err(cannot)?;
             if metadata.is_dir() {
-                return Err(Failure::Usage(format!("`{name}` is a folder; name the files in it")));
+                return Err(Failure::Usage(format!(
+                    "`{name}` is a folder; name the files in it"
+                )));
             }
             let year = metadata.modified().ok().and_then(year_of).unwrap_or(2000);
             (Box::new(file), metadata.len(), year)
@@ -62,12 +65,22 @@ impl Source {
             attributes: Map::new(),
         };
         let reader = BufReader::with_capacity(256 * 1024, reader);
-        Ok(Self { source: Arc::new(source), reader, size, year, position: 0, number: 1, pending: None, name })
+        Ok(Self {
+            source: Arc::new(source),
+            reader,
+            size,
+            year,
+            position: 0,
+            number: 1,
+            pending: None,
+            name,
+        })
     }
 
     /// A progress bar on the error stream, where a person looks at it.
     pub(super) fn progress(&self) -> ProgressBar {
-        let bar = ProgressBar::with_draw_target(Some(self.size), ProgressDrawTarget::stderr_with_hz(4));
+        let bar =
+            ProgressBar::with_draw_target(Some(self.size), ProgressDrawTarget::stderr_with_hz(4));
         let style = ProgressStyle::with_template("{msg} {wide_bar} {percent}% {bytes_per_sec}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.set_message(self.name.clone());
@@ -80,8 +93,13 @@ impl Source {
     }
 
     /// The next lines that share a time, and that time; `last` is the time of the line before.
-    pub(super) fn next_batch(&mut self, last: Timestamp) -> Result<Option<(Timestamp, LogBatch)>, Failure> {
-        let Some(first) = self.next_line()? else { return Ok(None) };
+    pub(super) fn next_batch(
+        &mut self,
+        last: Timestamp,
+    ) -> Result<Option<(Timestamp, LogBatch)>, Failure> {
+        let Some(first) = self.next_line()? else {
+            return Ok(None);
+        };
         let time = first.time.unwrap_or(last);
         let (base, first_number) = (first.position, self.number);
         let mut lines = vec![first];
@@ -108,8 +126,11 @@ impl Source {
             spans.push((start..buffer.len(), offset));
             buffer.push(b'\n');
         }
-        let mut builder = LogBatchBuilder::new(Arc::clone(&self.source), buffer, (base, first_number), time);
-        spans.into_iter().for_each(|(range, offset)| builder.record(range, offset));
+        let mut builder =
+            LogBatchBuilder::new(Arc::clone(&self.source), buffer, (base, first_number), time);
+        spans
+            .into_iter()
+            .for_each(|(range, offset)| builder.record(range, offset));
         builder.build(self.position, Ack::ignored())
     }
 
@@ -120,10 +141,16 @@ impl Source {
         }
         loop {
             let position = self.position;
-            let Some(bytes) = self.read_line()? else { return Ok(None) };
+            let Some(bytes) = self.read_line()? else {
+                return Ok(None);
+            };
             if !bytes.is_empty() {
                 let time = time::of_line(&bytes, self.year);
-                return Ok(Some(Line { bytes, position, time }));
+                return Ok(Some(Line {
+                    bytes,
+                    position,
+                    time,
+                }));
             }
         }
     }
@@ -132,7 +159,8 @@ impl Source {
     fn read_line(&mut self) -> Result<Option<Vec<u8>>, Failure> {
         let mut line = Vec::new();
         let limited = &mut (&mut self.reader).take(MAX_LINE);
-        let cannot = |error: std::io::Error| Failure::Usage(format!("cannot read `{}`: {error}", self.name));
+        let cannot =
+            |error: std::io::Error| Failure::Usage(format!("cannot read `{}`: {error}", self.name));
         let mut read = limited.read_until(b'\n', &mut line).map_err(cannot)? as u64;
         if read == 0 {
             return Ok(None);
@@ -152,5 +180,5 @@ impl Source {
 
 fn year_of(time: std::time::SystemTime) -> Option<i16> {
     let moment = jiff::Timestamp::try_from(time).ok()?;
-    Some(moment.to_zoned(TimeZone::UTC).year())
+    Some(Offset::UTC.to_datetime(moment).year())
 }

@@ -2,7 +2,7 @@
 
 use jiff::civil::DateTime;
 use jiff::fmt::strtime::BrokenDownTime;
-use jiff::tz::TimeZone;
+use jiff::tz::Offset;
 use opspilot_core::clock::Timestamp;
 
 /// How far into a line a time is looked for, in bytes.
@@ -18,7 +18,9 @@ pub(super) fn of_line(line: &[u8], year: i16) -> Option<Timestamp> {
     };
     starts(head).find_map(|start| {
         let rest = head.get(start..)?;
-        iso(rest).or_else(|| web(rest)).or_else(|| syslog(rest, year))
+        iso(rest)
+            .or_else(|| web(rest))
+            .or_else(|| syslog(rest, year))
     })
 }
 
@@ -31,23 +33,35 @@ fn starts(text: &str) -> impl Iterator<Item = usize> {
 
 fn iso(text: &str) -> Option<Timestamp> {
     let bytes = text.as_bytes();
-    let has = |index: usize, expected: &[u8]| bytes.get(index).is_some_and(|byte| expected.contains(byte));
+    let has = |index: usize, expected: &[u8]| {
+        bytes.get(index).is_some_and(|byte| expected.contains(byte))
+    };
     if !(has(4, b"-") && has(7, b"-") && has(10, b"T ") && has(13, b":") && has(16, b":")) {
         return None;
     }
-    let end = 19 + text.get(19..)?.bytes().take_while(|byte| b".,+-:Z".contains(byte) || byte.is_ascii_digit()).count();
+    let end = 19
+        + text
+            .get(19..)?
+            .bytes()
+            .take_while(|byte| b".,+-:Z".contains(byte) || byte.is_ascii_digit())
+            .count();
     let full = text.get(..end)?.replace(',', ".");
     let full = full.trim_end_matches(['.', ':', '-']);
     if let Ok(moment) = full.parse::<jiff::Timestamp>() {
         return Some(Timestamp::from_millis(moment.as_millisecond()));
     }
-    utc(full.parse().or_else(|_| text.get(..19).unwrap_or_default().parse()).ok()?)
+    utc(full
+        .parse()
+        .or_else(|_| text.get(..19).unwrap_or_default().parse())
+        .ok()?)
 }
 
 fn web(text: &str) -> Option<Timestamp> {
     let text = text.get(..26)?;
     let time = BrokenDownTime::parse("%d/%b/%Y:%H:%M:%S %z", text).ok()?;
-    Some(Timestamp::from_millis(time.to_timestamp().ok()?.as_millisecond()))
+    Some(Timestamp::from_millis(
+        time.to_timestamp().ok()?.as_millisecond(),
+    ))
 }
 
 fn syslog(text: &str, year: i16) -> Option<Timestamp> {
@@ -59,8 +73,8 @@ fn syslog(text: &str, year: i16) -> Option<Timestamp> {
 }
 
 fn utc(time: DateTime) -> Option<Timestamp> {
-    let zoned = time.to_zoned(TimeZone::UTC).ok()?;
-    Some(Timestamp::from_millis(zoned.timestamp().as_millisecond()))
+    let moment = Offset::UTC.to_timestamp(time).ok()?;
+    Some(Timestamp::from_millis(moment.as_millisecond()))
 }
 
 #[cfg(test)]
@@ -70,13 +84,28 @@ mod tests {
     #[test]
     fn the_usual_formats_are_understood() {
         let rows = [
-            ("2026-02-20T11:58:02.118Z INFO up", "2026-02-20T11:58:02.118Z"),
+            (
+                "2026-02-20T11:58:02.118Z INFO up",
+                "2026-02-20T11:58:02.118Z",
+            ),
             ("2026-02-20T11:58:02+01:00 up", "2026-02-20T10:58:02.000Z"),
-            ("[2026-02-20 11:58:02,118] WARN up", "2026-02-20T11:58:02.118Z"),
+            (
+                "[2026-02-20 11:58:02,118] WARN up",
+                "2026-02-20T11:58:02.118Z",
+            ),
             ("INFO 2026-02-20 11:58:02 up", "2026-02-20T11:58:02.000Z"),
-            ("1.2.3.4 - - [10/Oct/2000:13:55:36 -0700] \"GET /\"", "2000-10-10T20:55:36.000Z"),
-            ("Oct  2 22:14:15 host su: failed", "2024-10-02T22:14:15.000Z"),
-            ("<34>Oct 11 22:14:15 host su: failed", "2024-10-11T22:14:15.000Z"),
+            (
+                "1.2.3.4 - - [10/Oct/2000:13:55:36 -0700] \"GET /\"",
+                "2000-10-10T20:55:36.000Z",
+            ),
+            (
+                "Oct  2 22:14:15 host su: failed",
+                "2024-10-02T22:14:15.000Z",
+            ),
+            (
+                "<34>Oct 11 22:14:15 host su: failed",
+                "2024-10-11T22:14:15.000Z",
+            ),
         ];
         for (line, expected) in rows {
             let found = of_line(line.as_bytes(), 2024).map(|time| time.to_string());
@@ -86,7 +115,13 @@ mod tests {
 
     #[test]
     fn a_line_without_a_time_has_none() {
-        for line in ["", "\tat shop.Order.save(Order.java:88)", "2026-13-45T99:00:00Z", "Oct 99 25:00:00 x", "ä12:00"] {
+        for line in [
+            "",
+            "\tat shop.Order.save(Order.java:88)",
+            "2026-13-45T99:00:00Z",
+            "Oct 99 25:00:00 x",
+            "ä12:00",
+        ] {
             assert_eq!(of_line(line.as_bytes(), 2024), None, "{line}");
         }
     }

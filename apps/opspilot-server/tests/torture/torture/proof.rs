@@ -77,7 +77,7 @@ pub(super) fn each_incident_was_notified(incidents: &[Value], site: &Site) -> Re
 }
 
 fn told_of(notification: &Value) -> Option<String> {
-    Some(notification["incident"]["id"].as_str()?.to_owned())
+    Some(notification["payload"]["incidentId"].as_str()?.to_owned())
 }
 
 /// The number after `MARK-`.
