@@ -84,18 +84,24 @@ struct Guarded;
 impl Resolve for Guarded {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            let found: Vec<SocketAddr> =
-                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let refused = found.iter().find_map(|found| refusal(found.ip()));
-            let allowed: Vec<_> = found
-                .into_iter()
-                .filter(|found| refusal(found.ip()).is_none())
-                .collect();
-            match refused.filter(|_| allowed.is_empty()) {
-                Some(reason) => Err(format!("the name leads to {reason}").into()),
-                None => Ok(Box::new(allowed.into_iter()) as Addrs),
-            }
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            Ok(Box::new(allowed(found)?.into_iter()) as Addrs)
         })
+    }
+}
+
+/// The addresses that may be connected to; an error when a name leads nowhere else than where it must not.
+fn allowed(found: impl Iterator<Item = SocketAddr>) -> Result<Vec<SocketAddr>, String> {
+    let (mut allowed, mut reason) = (Vec::new(), None);
+    for address in found {
+        match refusal(address.ip()) {
+            None => allowed.push(address),
+            refused => reason = refused,
+        }
+    }
+    match reason.filter(|_| allowed.is_empty()) {
+        Some(reason) => Err(format!("the name leads to {reason}")),
+        None => Ok(allowed),
     }
 }
 
@@ -143,5 +149,17 @@ mod tests {
         ] {
             assert_eq!(refusal(host.parse().unwrap()), None, "{host}");
         }
+    }
+
+    #[test]
+    fn a_name_that_leads_to_metadata_is_not_connected_to() {
+        let parse = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let (good, bad) = (parse("10.0.0.1:80"), parse("169.254.169.254:80"));
+        assert_eq!(allowed([bad, good].into_iter()), Ok(vec![good]));
+        assert!(
+            allowed([bad].into_iter())
+                .unwrap_err()
+                .contains("link-local")
+        );
     }
 }

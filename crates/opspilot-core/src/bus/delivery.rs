@@ -65,6 +65,15 @@ impl DeliveryError {
         }
     }
 
+    /// How long the peer asked to wait before the next attempt, if it did.
+    #[must_use]
+    pub const fn least_delay(&self) -> Option<Duration> {
+        match self.retry {
+            RetryAfter::AtLeast(least) => Some(least),
+            RetryAfter::Never | RetryAfter::Backoff => None,
+        }
+    }
+
     /// True if trying again may help.
     #[must_use]
     pub fn is_transient(&self) -> bool {
