@@ -7,8 +7,9 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use opspilot_core::config::{Durability, Storage, StorageEngine, StorageOptions};
 use opspilot_core::storage::{Definition, IndexEntry, IndexSpec, Query, SharedStorage, WriteBatch};
-use opspilot_storage::{Durability, Options, open};
+use opspilot_storage::open;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -41,15 +42,17 @@ struct Bench {
 }
 
 impl Bench {
-    async fn open(engine: &str, keys: Keys) -> Self {
+    async fn open(engine: StorageEngine, keys: Keys) -> Self {
         let directory = tempfile::tempdir().expect("makes a directory");
-        let options = Options {
-            db_path: directory.path().join("bench.db"),
-            data_dir: directory.path().join("data"),
+        let section = Storage {
+            engine,
+            durability: Durability::Durable,
+            options: StorageOptions {
+                db_path: directory.path().join("bench.db"),
+                data_dir: directory.path().join("data"),
+            },
         };
-        let storage = open(engine, &options, Durability::Durable)
-            .await
-            .expect("opens");
+        let storage = open(&section).await.expect("opens");
         storage
             .define(INCIDENTS, DEFINITION)
             .await
@@ -116,17 +119,17 @@ fn throughput(criterion: &mut Criterion) {
         .measurement_time(Duration::from_secs(4))
         .warm_up_time(Duration::from_secs(1));
     let engines = [
-        ("sqlite", Keys::Digest),
-        ("sqlite", Keys::Sequence),
-        ("file", Keys::Digest),
-        ("memory", Keys::Digest),
+        (StorageEngine::Sqlite, Keys::Digest),
+        (StorageEngine::Sqlite, Keys::Sequence),
+        (StorageEngine::File, Keys::Digest),
+        (StorageEngine::Memory, Keys::Digest),
     ];
     for (engine, keys) in engines {
         for rows in [100, 1000] {
             let mut bench = runtime.block_on(Bench::open(engine, keys));
             group.throughput(Throughput::Elements(rows));
             group.bench_function(
-                BenchmarkId::new(format!("{engine} {keys:?}"), rows),
+                BenchmarkId::new(format!("{engine:?} {keys:?}"), rows),
                 |bencher| {
                     bencher.iter_custom(|groups| runtime.block_on(bench.write(groups, rows)));
                 },
@@ -149,7 +152,7 @@ fn among_many(criterion: &mut Criterion) {
         .into_iter()
         .take(if is_large { 2 } else { 1 })
     {
-        let mut bench = runtime.block_on(Bench::open("sqlite", Keys::Digest));
+        let mut bench = runtime.block_on(Bench::open(StorageEngine::Sqlite, Keys::Digest));
         runtime.block_on(bench.write(stored / 100, 100));
         group.bench_function(BenchmarkId::new("insert", stored), |bencher| {
             bencher.iter_custom(|count| runtime.block_on(bench.write(count, 1)));

@@ -14,11 +14,11 @@ use opspilot_core::storage::{
     Definition, Document, Page, Query, Storage, StorageError, WriteBatch,
 };
 
-use crate::config::Durability;
 use crate::group::Queue;
 use crate::lock::{ProcessLock, create_private_directory, unavailable};
 use crate::open::OpenError;
 use log::Log;
+use opspilot_core::config::Durability;
 use writer::{Shared, Writer, read};
 
 const FILE: &str = "opspilot.log";

@@ -2,11 +2,12 @@
 //!
 //! ```
 //! use opspilot_core::storage::Definition;
-//! use opspilot_storage::{Durability, Options, open};
+//! use opspilot_core::config::{Storage, StorageEngine};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let storage = open("memory", &Options::default(), Durability::Durable).await?;
+//! let section = Storage { engine: StorageEngine::Memory, ..Storage::default() };
+//! let storage = opspilot_storage::open(&section).await?;
 //! storage.define("example::greetings", Definition::UNINDEXED).await?;
 //! storage.set("example::greetings", "en", r#""hello""#.into()).await?;
 //! assert!(storage.has("example::greetings", "en").await?);
@@ -14,12 +15,10 @@
 //! # }
 //! ```
 
-mod config;
 mod file;
 mod group;
 mod lock;
 mod open;
 mod sqlite;
 
-pub use config::{Durability, Options};
 pub use open::{OpenError, open};

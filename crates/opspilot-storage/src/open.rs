@@ -1,60 +1,39 @@
-//! From the name in the configuration to an engine.
+//! From the configuration to an engine.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use opspilot_core::config::{Storage, StorageEngine};
 use opspilot_core::storage::{MemoryStorage, SharedStorage, StorageError};
 
-use crate::config::{Durability, Options};
 use crate::file::FileStorage;
 use crate::sqlite::SqliteStorage;
 
-/// Opens the engine that `storage.engine` names: `memory`, `file` or `sqlite`.
+/// Opens the engine that the section `storage` of a configuration names.
 ///
 /// Must be called within a tokio runtime that outlives the storage.
 ///
 /// # Errors
-/// When there is no such engine, another process uses its files, or they cannot be opened.
-pub async fn open(
-    engine: &str,
-    options: &Options,
-    durability: Durability,
-) -> Result<SharedStorage, OpenError> {
-    match engine {
-        "memory" => Ok(Arc::new(MemoryStorage::new())),
-        "file" => Ok(Arc::new(
-            FileStorage::open(&options.data_dir, durability).await?,
-        )),
-        "sqlite" => Ok(Arc::new(
-            SqliteStorage::open(&options.db_path, durability).await?,
-        )),
-        "database" | "postgres" => Err(OpenError::NotBuilt {
-            engine: engine.to_owned(),
-        }),
-        _ => Err(OpenError::UnknownEngine {
-            engine: engine.to_owned(),
-        }),
-    }
+/// When another process uses the engine's files, or they cannot be opened.
+pub async fn open(section: &Storage) -> Result<SharedStorage, OpenError> {
+    let Storage {
+        engine,
+        durability,
+        options,
+    } = section;
+    Ok(match engine {
+        StorageEngine::Memory => Arc::new(MemoryStorage::new()),
+        StorageEngine::File => Arc::new(FileStorage::open(&options.data_dir, *durability).await?),
+        StorageEngine::Sqlite => {
+            Arc::new(SqliteStorage::open(&options.db_path, *durability).await?)
+        }
+    })
 }
 
 /// Why an engine was not opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// No engine has this name.
-    #[error("storage engine `{engine}` does not exist; choose `memory`, `file` or `sqlite`")]
-    UnknownEngine {
-        /// The name given.
-        engine: String,
-    },
-    /// The engine is known and not part of this version.
-    #[error(
-        "storage engine `{engine}` is not part of this version; choose `sqlite` for one server"
-    )]
-    NotBuilt {
-        /// The name given.
-        engine: String,
-    },
     /// Another process has the files open.
     #[error("`{}` is in use by {holder}; stop it, or give this server a path of its own", path.display())]
     InUse {
@@ -70,25 +49,9 @@ pub enum OpenError {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use opspilot_core::config::{Durability, StorageOptions as Options};
 
-    #[tokio::test]
-    async fn an_unknown_engine_is_refused_with_those_there_are() {
-        let options = Options::default();
-        for (engine, expected) in [
-            ("redis", "`memory`, `file` or `sqlite`"),
-            ("database", "not part of this version"),
-        ] {
-            let error = open(engine, &options, Durability::Durable)
-                .await
-                .expect_err("is refused")
-                .to_string();
-            assert!(
-                error.contains(expected) && error.contains(engine),
-                "{error}"
-            );
-        }
-    }
+    use super::*;
 
     #[tokio::test]
     async fn each_engine_opens_where_its_options_say() {
@@ -97,11 +60,18 @@ mod tests {
             db_path: directory.path().join("a/b.db"),
             data_dir: directory.path().join("c"),
         };
-        for engine in ["memory", "file", "sqlite"] {
-            let storage = open(engine, &options, Durability::Fast)
-                .await
-                .expect("opens");
-            assert_eq!(storage.engine(), engine);
+        for (engine, name) in [
+            (StorageEngine::Memory, "memory"),
+            (StorageEngine::File, "file"),
+            (StorageEngine::Sqlite, "sqlite"),
+        ] {
+            let section = Storage {
+                engine,
+                durability: Durability::Fast,
+                options: options.clone(),
+            };
+            let storage = open(&section).await.expect("opens");
+            assert_eq!(storage.engine(), name);
             storage.close().await.expect("closes");
         }
         assert!(options.db_path.exists() && options.data_dir.join("opspilot.log").exists());

@@ -22,11 +22,11 @@ use opspilot_core::storage::{
 use sqlx::{SqliteConnection, SqlitePool};
 use tokio_util::task::TaskTracker;
 
-use crate::config::Durability;
 use crate::group::Queue;
 use crate::lock::{ProcessLock, create_private_directory};
 use crate::open::OpenError;
 use fault::Faults;
+use opspilot_core::config::Durability;
 use shape::Shape;
 use writer::Writer;
 

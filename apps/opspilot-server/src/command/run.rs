@@ -2,12 +2,11 @@
 
 use anyhow::Context as _;
 use opspilot_core::clock::SystemClock;
-use opspilot_core::config::{Config, Durability, Storage, StorageEngine};
+use opspilot_core::config::Config;
 use opspilot_core::error::chain;
 use opspilot_core::metrics::Metrics;
 use opspilot_core::module::{ReloadError, ReloadReport};
 use opspilot_core::runtime::{Parts, Runtime};
-use opspilot_core::storage::SharedStorage;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
@@ -35,7 +34,7 @@ pub(crate) fn run(setup: &Setup) -> Result<(), Failure> {
 
 async fn serve(setup: &Setup, config: Config) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
-    let storage = open_storage(&config.storage).await?;
+    let storage = opspilot_storage::open(&config.storage).await.map_err(anyhow::Error::from)?;
     let parts = Parts {
         registry: setup.registry.clone(),
         storage,
@@ -55,23 +54,6 @@ async fn serve(setup: &Setup, config: Config) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-async fn open_storage(storage: &Storage) -> anyhow::Result<SharedStorage> {
-    let engine = match storage.engine {
-        StorageEngine::Sqlite => "sqlite",
-        StorageEngine::File => "file",
-        StorageEngine::Memory => "memory",
-    };
-    let durability = match storage.durability {
-        Durability::Durable => opspilot_storage::Durability::Durable,
-        Durability::Fast => opspilot_storage::Durability::Fast,
-    };
-    let options = opspilot_storage::Options {
-        db_path: storage.options.db_path.clone(),
-        data_dir: storage.options.data_dir.clone(),
-    };
-    Ok(opspilot_storage::open(engine, &options, durability).await?)
 }
 
 /// Waits for the signal to end; reloads meanwhile when asked to.

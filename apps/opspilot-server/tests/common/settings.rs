@@ -27,7 +27,6 @@ pub(crate) fn settings(site: &Site) -> Value {
                     "cooldownMs": 0,
                 }],
             },
-            "detector.threshold": { "enabled": false },
             "enricher.dedup": { "enabled": false },
             "enricher.incidentStore": { "enabled": true, "maxIncidents": 10_000_000, "retentionMs": 0 },
             "notifier.channels": {
@@ -55,7 +54,8 @@ pub(crate) fn with(mut settings: Value, pointer: &str, value: Value) -> Value {
         .unwrap_or_else(|| panic!("nothing at `{parent}`"));
     match parent {
         Value::Object(map) => drop(map.insert(key.to_owned(), value)),
-        other => panic!("`{pointer}` is not in an object but in {other}"),
+        Value::Array(list) => list[key.parse::<usize>().expect("a place in a list")] = value,
+        other => panic!("`{pointer}` is in {other}"),
     }
     settings
 }

@@ -48,7 +48,7 @@ fn a_threshold_fires_when_it_is_passed_for_long_enough_and_clears_with_hysteresi
     let site = Site::new();
     let rule = json!({
         "id": "disk", "metric": "disk_usage", "valuePattern": r"disk_usage=(\d+)", "operator": "gte",
-        "threshold": 90, "clearThreshold": 85, "minSamples": 3, "severity": "warning", "title": "Disk at $value %",
+        "threshold": 90, "clearThreshold": 85, "clearAfterMs": 0, "minSamples": 3, "severity": "warning", "title": "Disk at $value %",
     });
     site.configure(&with(
         settings(&site),

@@ -39,13 +39,13 @@ fn probes_and_metrics_tell_of_a_running_server() {
             "{name} is missing in {page}"
         );
     }
-    assert_eq!(
+    server.until("the incident is in the metrics", || {
         server
             .client()
             .metric("opspilot_incidents")
-            .expect("metrics"),
-        1
-    );
+            .ok()
+            .filter(|count| *count == 1)
+    });
     assert_eq!(server.get("/nothing").status, 404);
     assert_eq!(server.get("/dead-letters").json()["count"], 0);
     server.stop();

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use opspilot_core::storage::{StorageError, Tables};
 
 use super::format::{self, Entry, Found, HEADER, VERSION};
-use crate::config::Durability;
 use crate::lock::{private_file, unavailable, with_suffix};
+use opspilot_core::config::Durability;
 
 /// A log smaller than this is never rewritten for its size.
 const SMALL: u64 = 4 << 20;
@@ -22,7 +22,7 @@ pub(super) struct Log {
     file: File,
     durability: Durability,
     /// How many bytes hold whole records.
-    length: u64,
+    pub(super) length: u64,
     /// The length beyond which a rewrite may be worth it.
     limit: u64,
     /// The file may lack what was written to it: only a rewrite makes it good again.

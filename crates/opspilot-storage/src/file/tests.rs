@@ -110,7 +110,12 @@ fn reopen(bytes: &[u8]) -> Result<State, StorageError> {
     let directory = tempfile::tempdir().expect("makes a directory");
     let path = directory.path().join(FILE);
     fs::write(&path, bytes).expect("writes");
-    let (_, tables) = Log::open(&path, Durability::Fast)?;
+    let (log, tables) = Log::open(&path, Durability::Fast)?;
+    assert_eq!(
+        fs::metadata(&path).expect("is there").len(),
+        log.length,
+        "nothing is left behind the records"
+    );
     let (_, again) = Log::open(&path, Durability::Fast)?;
     assert_eq!(
         state_of(&tables),

@@ -10,9 +10,9 @@ use sqlx::{Connection, SqliteConnection};
 use super::fault::Faults;
 use super::write::{Writes, look_up};
 use super::{Shapes, define, schema};
-use crate::config::Durability;
 use crate::group::{Pending, Receiver, Versions, Work, answer, retain};
 use crate::lock::ProcessLock;
+use opspilot_core::config::Durability;
 
 /// Owns the writing connection, and the lock until the last write.
 #[derive(Debug)]
