@@ -14,6 +14,7 @@ mod tests;
 pub(crate) mod totals;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use opspilot_core::bus::{Consumer, DeliveryError};
@@ -31,6 +32,9 @@ pub use notice::{Notice, Summary};
 pub use totals::Totals;
 
 use self::pace::{Pace, Turn};
+
+/// How long a delivery that is under way may go on when the module stops.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// Delivers notices to one place.
 #[async_trait]
@@ -108,7 +112,12 @@ impl Driver {
         cancel: &CancellationToken,
     ) -> Result<(), StorageError> {
         while let Some(page) = consumer.next(cancel).await? {
-            let outcome = self.handle(page, cancel).await;
+            let outcome = tokio::select! {
+                biased;
+                outcome = self.handle(page, cancel) => outcome,
+                // What is under way comes again at the next start.
+                () = grace(cancel) => Ok(0),
+            };
             consumer.settle(outcome, cancel).await?;
         }
         Ok(())
@@ -217,6 +226,12 @@ impl Driver {
         let is_told = event.seq != 0 && event.seq <= self.summarised;
         !is_told && self.filter.passes(event)
     }
+}
+
+/// Completes when a delivery that is under way has had its time after `cancel`.
+async fn grace(cancel: &CancellationToken) {
+    cancel.cancelled().await;
+    tokio::time::sleep(GRACE).await;
 }
 
 impl std::fmt::Debug for Driver {

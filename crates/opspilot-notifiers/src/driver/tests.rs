@@ -1,6 +1,7 @@
 //! The driver with a notifier that writes down what it is given.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use opspilot_core::bus::{DeliveryError, Publication};
@@ -147,6 +148,39 @@ async fn a_summary_that_is_refused_is_tried_again() {
     process.publish(ids(1..10)).await;
     process.pass(90).await;
     assert_eq!(recorder.seen(), ["i0", "+9"]);
+}
+
+/// Never answers.
+struct Stuck;
+
+#[async_trait]
+impl Notifier for Stuck {
+    async fn deliver(&self, _: &Notice) -> Result<(), DeliveryError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_that_is_stuck_does_not_hold_up_the_stop() {
+    let process = Process::new().await;
+    let cx = process.context();
+    let filter = Filter {
+        kinds: ALL.to_vec(),
+        min_severity: None,
+    };
+    let driver = Driver::new(Box::new(Stuck), filter, 0, Totals::new(&cx), &cx);
+    let consumer = cx.bus.consumer("test", ALL).await.unwrap();
+    process.publish(ids(0..1)).await;
+    let (running, started) = (
+        driver.run(consumer, cx.clone()),
+        tokio::time::Instant::now(),
+    );
+    let stop = async {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        cx.cancel.cancel();
+    };
+    tokio::join!(running, stop);
+    assert!(started.elapsed() < Duration::from_secs(64));
 }
 
 /// Every event is delivered by itself or counted in the summary at its place, exactly once and in order.
