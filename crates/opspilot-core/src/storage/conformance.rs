@@ -68,6 +68,7 @@ pub async fn check(subject: &dyn Subject) {
     writes::writes_of_a_batch_happen_in_order(&*subject.fresh().await).await;
     writes::ranges_are_removed(&*subject.fresh().await).await;
     writes::a_conflict_spares_its_neighbours(&*subject.fresh().await).await;
+    writes::one_of_many_wins(&*subject.fresh().await).await;
     writes::concurrent_writers_lose_nothing(&*subject.fresh().await).await;
 
     for seed in 1..=8 {

@@ -219,6 +219,37 @@ pub(super) async fn a_conflict_spares_its_neighbours(storage: &dyn Storage) {
     assert_eq!(storage.count(OTHER).await.expect("counts"), 20);
 }
 
+/// Of many who expect the same state at once, one may change it.
+pub(super) async fn one_of_many_wins(storage: &dyn Storage) {
+    define(storage).await;
+    let range = Write::DeleteRange {
+        collection: NOTES.into(),
+        from: "a".into(),
+        to: Some("b".into()),
+    };
+    for (write, expected) in [
+        (put(NOTES, "a", Expect::Absent), Some(1)),
+        (put(NOTES, "a", Expect::Version(1)), Some(2)),
+        (delete("a", Expect::Version(2)), None),
+        (put(NOTES, "a", Expect::Absent), Some(1)),
+    ] {
+        let outcomes = join_all((0..10).map(|_| storage.apply(batch([write.clone()])))).await;
+        let (won, lost): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
+        assert_eq!((won.len(), lost.len()), (1, 9), "{write:?}");
+        lost.iter()
+            .for_each(|outcome| assert_conflict(outcome, "a"));
+        assert_eq!(version(storage, NOTES, "a").await, expected, "{write:?}");
+    }
+    let renewal = storage.apply(batch([put(NOTES, "a", Expect::Version(1))]));
+    let (removed, _) = futures_util::future::join(storage.apply(batch([range])), renewal).await;
+    removed.expect("removes");
+    assert_eq!(
+        version(storage, NOTES, "a").await,
+        None,
+        "whichever came first, nothing is left"
+    );
+}
+
 /// Each writer raises the counter by compare-and-set, and repeats after a conflict.
 pub(super) async fn concurrent_writers_lose_nothing(storage: &dyn Storage) {
     const WRITERS: u64 = 8;
