@@ -19,8 +19,10 @@ mod lane;
 mod literals;
 mod locate;
 mod pattern;
+mod plan;
 mod rest;
 mod set;
+mod short;
 #[cfg(test)]
 mod tests;
 mod translate;

@@ -1,21 +1,27 @@
 //! Finds many literals in one pass, without looking at every byte.
 //!
-//! A literal of seven or more bytes has four consecutive grams of four bytes, and one of them stands at a multiple of
-//! four wherever the literal stands. So it is enough to look at every fourth byte, which are independent table look-ups
-//! that the processor overlaps. Literals of five or six bytes need every second byte, shorter ones every byte.
-//! Case is ignored throughout: the regex proves what is found here.
+//! A literal of eleven or more bytes has eight consecutive grams of four bytes, and one of them stands at a multiple of
+//! eight wherever the literal stands. So it is enough to look at every eighth byte, which are independent table look-ups
+//! that the processor overlaps. Literals of seven or more bytes need every fourth byte. A few shorter ones are left to a
+//! vectorised search ([`Short`]), many of them need every byte. Case is ignored throughout: the regex proves what is
+//! found here.
+
+use std::collections::BTreeMap;
 
 use super::lane::{Gram, Lane, mask, word};
-use super::literals::{Set, rarity};
+use super::literals::Set;
 use super::locate::Locator;
+use super::plan::{GramCounts, Sample};
+use super::short::{MAX_LITERALS, Short};
 
 /// The literals of all patterns that have some.
 #[derive(Debug, Default)]
 pub(super) struct Grams {
     literals: Vec<Literal>,
+    every_eighth: Option<Lane>,
     every_fourth: Option<Lane>,
-    every_second: Option<Lane>,
     every: Option<Lane>,
+    short: Option<Short>,
 }
 
 #[derive(Debug)]
@@ -26,122 +32,145 @@ struct Literal {
     owners: Vec<u16>,
 }
 
-/// How the literals of one length class are looked for.
-struct Plan {
-    stride: usize,
-    width: usize,
-}
-
-impl Plan {
-    fn of(length: usize) -> Self {
-        let stride = match length {
-            7.. => 4,
-            5.. => 2,
-            _ => 1,
-        };
-        Self {
-            stride,
-            width: length.min(4),
-        }
-    }
-}
-
 impl Grams {
     /// Takes the literals of patterns: pairs of pattern index and required set.
-    pub(super) fn new(sets: impl IntoIterator<Item = (u16, Set)>) -> Self {
-        let mut grams = Self::default();
-        for (owner, set) in sets {
-            for bytes in set {
-                grams.add(owner, bytes);
-            }
+    pub(super) fn new<'a>(
+        sets: impl IntoIterator<Item = (u16, &'a Set)>,
+        sample: &Sample<'_>,
+    ) -> Self {
+        let mut owners: BTreeMap<&[u8], Vec<u16>> = BTreeMap::new();
+        for (owner, bytes) in sets
+            .into_iter()
+            .flat_map(|(owner, set)| set.iter().map(move |bytes| (owner, bytes)))
+        {
+            owners.entry(bytes).or_default().push(owner);
         }
-        grams.every_fourth = grams.lane(4);
-        grams.every_second = grams.lane(2);
-        grams.every = grams.lane(1);
+        let literal = |(bytes, owners): (&[u8], _)| Literal {
+            bytes: bytes.to_vec(),
+            owners,
+        };
+        let mut grams = Self {
+            literals: owners.into_iter().map(literal).collect(),
+            ..Self::default()
+        };
+        grams.share_out(sample);
         grams
     }
 
-    fn add(&mut self, owner: u16, bytes: Vec<u8>) {
-        match self
-            .literals
-            .iter_mut()
-            .find(|literal| literal.bytes == bytes)
-        {
-            Some(literal) if literal.owners.contains(&owner) => {}
-            Some(literal) => literal.owners.push(owner),
-            None => self.literals.push(Literal {
-                bytes,
-                owners: vec![owner],
-            }),
-        }
-    }
-
-    fn lane(&self, stride: usize) -> Option<Lane> {
-        let plans = self
-            .literals
-            .iter()
-            .map(|literal| Plan::of(literal.bytes.len()));
-        let width = plans
-            .filter(|plan| plan.stride == stride)
-            .map(|plan| plan.width)
-            .min()?;
-        let grams = (0..).zip(&self.literals);
-        let grams = grams
-            .filter(|(_, literal)| Plan::of(literal.bytes.len()).stride == stride)
-            .flat_map(|(index, literal)| literal.grams(index, stride, width));
-        Some(Lane::new(grams.collect(), mask(width)))
+    /// Gives every literal to the cheapest search that can find it.
+    fn share_out(&mut self, sample: &Sample<'_>) {
+        let counts = sample.gram_counts(self.literals.iter().map(|literal| &literal.bytes[..]));
+        let of_length = |least: usize, most: usize| {
+            let all = (0_u32..).zip(&self.literals);
+            all.filter(move |(_, literal)| (least..=most).contains(&literal.bytes.len()))
+                .collect::<Vec<_>>()
+        };
+        let (long, middle, short) = (of_length(11, usize::MAX), of_length(7, 10), of_length(0, 6));
+        let few = !short.is_empty() && short.len() + middle.len() <= MAX_LITERALS;
+        let (middle, short) = if few {
+            (Vec::new(), of_length(0, 10))
+        } else {
+            (middle, short)
+        };
+        let every_eighth = lane(&long, 8, &counts);
+        let every_fourth = lane(&middle, 4, &counts);
+        let packed = if short.is_empty() {
+            None
+        } else {
+            Short::new(owned(&short))
+        };
+        let every = if packed.is_none() {
+            lane(&short, 1, &counts)
+        } else {
+            None
+        };
+        (self.every_eighth, self.every_fourth) = (every_eighth, every_fourth);
+        (self.every, self.short) = (every, packed);
     }
 
     /// Calls `candidate` with the records of the locator's batch, whose buffer is `buffer`, and the patterns that may
     /// match them. A pair can come several times.
     pub(super) fn scan(
-        &self,
+        &mut self,
         buffer: &[u8],
         locator: &mut Locator<'_>,
         mut candidate: impl FnMut(u32, u16),
     ) {
+        let Self {
+            literals,
+            every_eighth,
+            every_fourth,
+            every,
+            short,
+        } = self;
+        let mut stands = |start: usize, literal: &Literal| {
+            let Some(record) = locator.record_at(start) else {
+                return;
+            };
+            literal
+                .owners
+                .iter()
+                .for_each(|owner| candidate(record, *owner));
+        };
         let mut found = |at: usize, gram: &Gram| {
-            let Some(literal) = self.literals.get(gram.literal as usize) else {
+            let Some(literal) = literals.get(gram.literal as usize) else {
                 return;
             };
             let Some(start) = literal.stands_at(buffer, at, gram.offset) else {
                 return;
             };
-            let Some(record) = locator.record_at(start) else {
-                return;
-            };
-            for owner in &literal.owners {
-                candidate(record, *owner);
-            }
+            stands(start, literal);
         };
-        if let Some(lane) = &self.every_fourth {
+        if let Some(lane) = every_eighth {
+            lane.scan::<8>(buffer, &mut found);
+        }
+        if let Some(lane) = every_fourth {
             lane.scan::<4>(buffer, &mut found);
         }
-        if let Some(lane) = &self.every_second {
-            lane.scan::<2>(buffer, &mut found);
-        }
-        if let Some(lane) = &self.every {
+        if let Some(lane) = every {
             lane.scan::<1>(buffer, &mut found);
+        }
+        if let Some(short) = short {
+            short.scan(buffer, |start, index| {
+                literals
+                    .get(index as usize)
+                    .into_iter()
+                    .for_each(|literal| stands(start, literal));
+            });
         }
     }
 }
 
+fn owned(literals: &[(u32, &Literal)]) -> Vec<(Vec<u8>, u32)> {
+    literals
+        .iter()
+        .map(|(index, literal)| (literal.bytes.clone(), *index))
+        .collect()
+}
+
+fn lane(literals: &[(u32, &Literal)], stride: usize, counts: &GramCounts) -> Option<Lane> {
+    let width = literals
+        .iter()
+        .map(|(_, literal)| literal.bytes.len().min(4))
+        .min()?;
+    let grams = literals
+        .iter()
+        .flat_map(|(index, literal)| literal.grams(*index, (stride, width), counts));
+    Some(Lane::new(grams.collect(), mask(width)))
+}
+
 impl Literal {
     /// `stride` consecutive grams, from the part of the literal that logs have least often.
-    fn grams(&self, index: u32, stride: usize, width: usize) -> Vec<Gram> {
-        let windows = self.bytes.windows(width + stride - 1).enumerate();
-        let rarest = windows
-            .max_by_key(|(_, window)| rarity(window))
-            .map_or(0, |(offset, _)| offset);
-        let offsets = (0_u32..).zip(rarest..rarest + stride);
-        let start = u32::try_from(rarest).unwrap_or(0);
-        offsets
-            .map(|(step, offset)| Gram {
-                word: word(&self.bytes, offset) & mask(width),
-                literal: index,
-                offset: start + step,
-            })
-            .collect()
+    fn grams(&self, index: u32, (stride, width): (usize, usize), counts: &GramCounts) -> Vec<Gram> {
+        let rarest = counts.rarest(&self.bytes, (width + stride - 1, stride));
+        let offsets = (rarest..rarest + stride)
+            .filter_map(|offset| Some((offset, u32::try_from(offset).ok()?)));
+        let gram = |(at, offset)| Gram {
+            word: word(&self.bytes, at) & mask(width),
+            literal: index,
+            offset,
+        };
+        offsets.map(gram).collect()
     }
 
     /// Where the literal starts if its byte `offset` stands at `at`.

@@ -29,12 +29,14 @@ pub(super) struct Lane {
     grams: Vec<Gram>,
 }
 
-/// The four bytes at `at`, with the bit set in which the two cases of a letter differ.
+/// The four bytes at `at`, with the bit set in which the two cases of a letter differ. Behind the end are zeros.
 pub(super) fn word(bytes: &[u8], at: usize) -> u32 {
-    let mut four = [0; 4];
-    for (to, from) in four.iter_mut().zip(bytes.iter().skip(at)) {
-        *to = *from;
-    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    let four = rest.first_chunk().copied().unwrap_or_else(|| {
+        let mut four = [0; 4];
+        four.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        four
+    });
     u32::from_le_bytes(four) | 0x2020_2020
 }
 

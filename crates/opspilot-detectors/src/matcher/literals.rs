@@ -11,45 +11,63 @@ const MAX_SET: usize = 32;
 /// How many characters a class may have to count as so many strings.
 const MAX_CLASS: usize = 4;
 
+/// How many sets are kept to choose from.
+const MAX_SETS: usize = 8;
+
 /// From this length on, a longer literal is no better.
 const LONG: usize = 24;
 
-/// A set of literals, at least one of which is in every match of `hir`; `None` when there is no useful one.
+/// Sets of literals, best guess first: at least one literal of each set is in every match of `hir`.
 ///
 /// Every literal has at least two bytes. U+FFFD is never part of one, because the record has other bytes there.
-pub(super) fn required(hir: &Hir) -> Option<Set> {
+pub(super) fn required(hir: &Hir) -> Vec<Set> {
     let facts = facts(hir);
-    better(facts.exact, facts.best).filter(|set| shortest(set) >= 2)
+    let mut sets: Vec<_> = facts
+        .exact
+        .into_iter()
+        .chain(facts.required)
+        .filter(|set| shortest(set) >= 2)
+        .collect();
+    sets.sort_by_key(|set| std::cmp::Reverse(worth(set)));
+    sets.dedup();
+    sets.truncate(MAX_SETS);
+    sets
 }
 
 /// What is known of an expression.
 struct Facts {
     /// All the strings it matches, if they are few.
     exact: Option<Set>,
-    /// The best known set of strings one of which is in every match.
-    best: Option<Set>,
+    /// Sets of strings; one of each is in every match.
+    required: Vec<Set>,
 }
 
 impl Facts {
     const UNKNOWN: Self = Self {
         exact: None,
-        best: None,
+        required: Vec::new(),
     };
 
     fn exactly(set: Set) -> Self {
         Self {
-            best: Some(set.clone()),
             exact: Some(set),
+            required: Vec::new(),
         }
+    }
+
+    /// All the sets, that of the exact strings included.
+    fn all(self) -> Vec<Set> {
+        let mut all = self.required;
+        all.extend(self.exact.filter(|set| shortest(set) > 0));
+        all.sort_by_key(|set| std::cmp::Reverse(worth(set)));
+        all.truncate(MAX_SETS);
+        all
     }
 }
 
 fn facts(hir: &Hir) -> Facts {
     match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => Facts {
-            exact: Some(vec![Vec::new()]),
-            best: None,
-        },
+        HirKind::Empty | HirKind::Look(_) => Facts::exactly(vec![Vec::new()]),
         HirKind::Literal(literal) => of_literal(&literal.0),
         HirKind::Class(Class::Unicode(class)) => {
             of_class(class).map_or(Facts::UNKNOWN, Facts::exactly)
@@ -101,27 +119,30 @@ fn of_repetition(repetition: &Repetition) -> Facts {
                 set.push(Vec::new());
                 set
             });
-            Facts {
-                exact: exact.filter(|set| set.len() <= MAX_SET),
-                best: None,
-            }
+            exact
+                .filter(|set| set.len() <= MAX_SET)
+                .map_or(Facts::UNKNOWN, Facts::exactly)
         }
         (0, _) => Facts::UNKNOWN,
         (1, Some(1)) => sub,
         _ => Facts {
             exact: None,
-            best: better(sub.exact, sub.best),
+            required: sub.all(),
         },
     }
 }
 
+/// A match is one of a branch, so the best sets of the branches make one together.
 fn of_alternation(branches: &[Hir]) -> Facts {
     let (mut exact, mut best) = (Some(Vec::new()), Some(Vec::new()));
     for branch in branches.iter().map(facts) {
         exact = joined(exact, branch.exact.clone());
-        best = joined(best, better(branch.exact, branch.best));
+        best = joined(best, branch.all().into_iter().next());
     }
-    Facts { exact, best }
+    Facts {
+        exact,
+        required: best.into_iter().collect(),
+    }
 }
 
 fn joined(all: Option<Set>, more: Option<Set>) -> Option<Set> {
@@ -136,7 +157,7 @@ fn joined(all: Option<Set>, more: Option<Set>) -> Option<Set> {
 struct Sequence {
     current: Set,
     whole: bool,
-    best: Option<Set>,
+    required: Vec<Set>,
 }
 
 impl Sequence {
@@ -144,7 +165,7 @@ impl Sequence {
         let mut sequence = Self {
             current: vec![Vec::new()],
             whole: true,
-            best: None,
+            required: Vec::new(),
         };
         for part in parts.iter().map(facts) {
             sequence.push(part);
@@ -153,17 +174,14 @@ impl Sequence {
         sequence.cut(vec![Vec::new()]);
         Facts {
             exact,
-            best: sequence.best,
+            required: sequence.required,
         }
     }
 
     fn push(&mut self, part: Facts) {
-        self.offer(part.best);
+        part.required.into_iter().for_each(|set| self.offer(set));
         match part.exact {
-            Some(exact)
-                if self.current.len() * exact.len() <= MAX_SET
-                    && shortest(&self.current) < LONG =>
-            {
+            Some(exact) if self.has_room_for(&exact) => {
                 let product = |start: &Vec<u8>| -> Set {
                     exact.iter().map(|end| [&start[..], end].concat()).collect()
                 };
@@ -174,45 +192,37 @@ impl Sequence {
         }
     }
 
+    fn has_room_for(&self, exact: &Set) -> bool {
+        self.current.len() * exact.len() <= MAX_SET && shortest(&self.current) < LONG
+    }
+
     /// Ends the run of known strings and starts the next one with `next`.
     fn cut(&mut self, next: Set) {
         let run = std::mem::replace(&mut self.current, next);
-        self.offer(Some(run));
+        self.offer(run);
         self.whole = false;
     }
 
-    fn offer(&mut self, set: Option<Set>) {
-        self.best = better(self.best.take(), set);
-    }
-}
-
-/// The set that is better to look for; one with an empty string is of no use.
-fn better(one: Option<Set>, other: Option<Set>) -> Option<Set> {
-    let useful = |set: &Set| shortest(set) > 0;
-    match (one.filter(useful), other.filter(useful)) {
-        (Some(one), Some(other)) => Some(if worth(&other) > worth(&one) {
-            other
-        } else {
-            one
-        }),
-        (one, other) => one.or(other),
+    fn offer(&mut self, set: Set) {
+        if shortest(&set) > 0 {
+            self.required.push(set);
+        }
     }
 }
 
 /// Longer literals are cheaper to look for (see [`super::grams`]); among equals the rarer ones win.
-fn worth(set: &Set) -> (usize, i64) {
+pub(super) fn worth(set: &Set) -> (usize, i64) {
     let cheap = match shortest(set) {
-        7.. => 3,
-        5.. => 2,
-        4 => 1,
+        11.. => 2,
+        7.. => 1,
         _ => 0,
     };
     let rare = set.iter().map(|literal| rarity(literal)).min().unwrap_or(0);
     let count = i64::try_from(set.len()).unwrap_or(i64::MAX);
-    (cheap, i64::from(rare.min(200)) - count)
+    (cheap, i64::from(rare.min(300)) - count)
 }
 
-fn shortest(set: &Set) -> usize {
+pub(super) fn shortest(set: &Set) -> usize {
     set.iter().map(Vec::len).min().unwrap_or(0)
 }
 

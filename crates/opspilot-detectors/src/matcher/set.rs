@@ -3,9 +3,10 @@
 use opspilot_core::signal::{LogBatch, LogRecord};
 
 use super::grams::Grams;
-use super::literals::required;
+use super::literals::{Set, required};
 use super::locate::Locator;
 use super::pattern::{Pattern, PatternError};
+use super::plan::Sample;
 use super::rest::Rest;
 
 /// How many patterns a set may have.
@@ -24,9 +25,12 @@ pub struct Hit {
 #[derive(Debug)]
 pub struct PatternSet {
     patterns: Vec<Pattern>,
+    /// By pattern: the literal sets to choose from.
+    literals: Vec<Vec<Set>>,
     grams: Grams,
     rest: Rest,
     candidates: Candidates,
+    tuning: Tuning,
     text: String,
 }
 
@@ -37,6 +41,26 @@ struct Candidates {
     /// By pattern: one behind the record named last; 0 before the first.
     last: Vec<u32>,
 }
+
+/// When to choose the literals anew.
+#[derive(Debug, Default)]
+struct Tuning {
+    rounds: u32,
+    /// Records and false alarms since the last choice.
+    records: u64,
+    alarms: u64,
+}
+
+/// How large a batch must be to serve as a sample, in bytes.
+const MIN_SAMPLE: usize = 32 << 10;
+
+/// After how many records, doubled each time, a choice is reviewed.
+const FIRST_REVIEW: u64 = 50_000;
+
+/// The share of records with a false alarm, as its inverse, that is tolerated.
+const TOLERATED: u64 = 32;
+
+const MAX_ROUNDS: u32 = 32;
 
 impl PatternSet {
     /// Compiles the set.
@@ -49,26 +73,27 @@ impl PatternSet {
                 "has more than {MAX_PATTERNS} patterns"
             )));
         }
-        let indexed = || (0_u16..).zip(&patterns);
-        let sets: Vec<_> = indexed()
-            .map(|(index, pattern)| (index, required(pattern.hir())))
+        let literals: Vec<_> = patterns
+            .iter()
+            .map(|pattern| required(pattern.hir()))
             .collect();
-        let rest = indexed().zip(&sets).filter(|(_, (_, set))| set.is_none());
-        let rest = Rest::new(rest.map(|((index, pattern), _)| (index, pattern.hir())));
-        let grams = Grams::new(
-            sets.into_iter()
-                .filter_map(|(index, set)| Some((index, set?))),
-        );
+        let indexed = (0_u16..).zip(patterns.iter().zip(&literals));
+        let rest = indexed.filter(|(_, (_, sets))| sets.is_empty());
+        let rest = Rest::new(rest.map(|(index, (pattern, _))| (index, pattern.hir())));
         let candidates = Candidates {
             pairs: Vec::new(),
             last: vec![0; patterns.len()],
         };
+        let grams = grams(&literals, &Sample::default());
+        let (tuning, text) = (Tuning::default(), String::new());
         Ok(Self {
             patterns,
+            literals,
             grams,
             rest,
             candidates,
-            text: String::new(),
+            tuning,
+            text,
         })
     }
 
@@ -82,6 +107,9 @@ impl PatternSet {
     pub fn scan(&mut self, batch: &LogBatch, hits: &mut Vec<Hit>) {
         hits.clear();
         self.candidates.clear();
+        if self.tuning.is_due(batch) {
+            self.grams = grams(&self.literals, &Sample::of(batch.buffer()));
+        }
         let candidates = &mut self.candidates;
         let mut add = |record, pattern| candidates.add(Hit { record, pattern });
         let records = u32::try_from(batch.len()).unwrap_or(u32::MAX);
@@ -98,6 +126,39 @@ impl PatternSet {
                 hits.push(*candidate);
             }
         }
+        self.tuning
+            .learn(batch.len(), self.candidates.pairs.len() - hits.len());
+    }
+}
+
+/// The search for the literals that suit `sample` best.
+fn grams(literals: &[Vec<Set>], sample: &Sample<'_>) -> Grams {
+    let chosen = (0_u16..).zip(sample.choose(literals));
+    Grams::new(
+        chosen.filter_map(|(index, set)| Some((index, set?))),
+        sample,
+    )
+}
+
+impl Tuning {
+    /// Whether the literals should be chosen anew, with `batch` as the sample: when there is a sample for the first time,
+    /// and later, more and more rarely, when there were many false alarms.
+    fn is_due(&mut self, batch: &LogBatch) -> bool {
+        let has_many_alarms =
+            self.records > FIRST_REVIEW << self.rounds && self.alarms > self.records / TOLERATED;
+        if batch.buffer().len() < MIN_SAMPLE || !(self.rounds == 0 || has_many_alarms) {
+            return false;
+        }
+        *self = Self {
+            rounds: (self.rounds + 1).min(MAX_ROUNDS),
+            ..Self::default()
+        };
+        true
+    }
+
+    fn learn(&mut self, records: usize, false_alarms: usize) {
+        self.records += records as u64;
+        self.alarms += false_alarms as u64;
     }
 }
 

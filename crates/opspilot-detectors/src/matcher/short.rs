@@ -1,0 +1,59 @@
+//! Finds literals that are too short to skip bytes.
+
+use aho_corasick::packed::{Config, MatchKind, Searcher};
+
+/// How many literals the vectorised search is worth it for.
+pub(super) const MAX_LITERALS: usize = 48;
+
+/// A vectorised search for a few short literals, in a copy of the text in lower case.
+#[derive(Debug)]
+pub(super) struct Short {
+    searcher: Searcher,
+    /// The literals and their indexes for the caller.
+    literals: Vec<(Vec<u8>, u32)>,
+    lower: Vec<u8>,
+}
+
+impl Short {
+    /// A search for literals whose letters are in lower case. `None` if there are too many, or the processor lacks what
+    /// it takes.
+    pub(super) fn new(mut literals: Vec<(Vec<u8>, u32)>) -> Option<Self> {
+        if literals.len() > MAX_LITERALS {
+            return None;
+        }
+        // Literals with the same start share a bucket.
+        literals.sort();
+        let searcher = Config::new()
+            .match_kind(MatchKind::LeftmostFirst)
+            .heuristic_pattern_limits(false)
+            .builder()
+            .extend(literals.iter().map(|(bytes, _)| bytes))
+            .build()?;
+        Some(Self {
+            searcher,
+            literals,
+            lower: Vec::new(),
+        })
+    }
+
+    /// Calls `found` with every place where a literal stands in `text`, and the literal's index.
+    pub(super) fn scan(&mut self, text: &[u8], mut found: impl FnMut(usize, u32)) {
+        self.lower.clear();
+        self.lower.extend_from_slice(text);
+        self.lower.make_ascii_lowercase();
+        let mut at = 0;
+        while let Some(next) = self
+            .searcher
+            .find_in(&self.lower, (at..self.lower.len()).into())
+        {
+            // The search reports one literal a place; others may start there, too.
+            let rest = self.lower.get(next.start()..).unwrap_or_default();
+            let here = self
+                .literals
+                .iter()
+                .filter(|(literal, _)| rest.starts_with(literal));
+            here.for_each(|(_, index)| found(next.start(), *index));
+            at = next.start() + 1;
+        }
+    }
+}
