@@ -77,8 +77,8 @@ async fn intruder(path: &Path) -> SqliteConnection {
         .expect("connects")
 }
 
-fn assert_corrupt(outcome: Result<impl std::fmt::Debug, OpenError>) {
-    let is_expected = matches!(&outcome, Err(OpenError::Storage(StorageError::Corrupt { detail, .. }))
+fn assert_corrupt(outcome: &Result<impl std::fmt::Debug, OpenError>) {
+    let is_expected = matches!(outcome, Err(OpenError::Storage(StorageError::Corrupt { detail, .. }))
         if detail.contains("restore a backup"));
     assert!(is_expected, "corrupt, with the way out, not {outcome:?}");
 }
@@ -194,7 +194,7 @@ async fn what_is_no_database_of_ours_is_refused() {
     let (directory, path) = directory();
     let text = directory.path().join("text.db");
     fs::write(&text, "not a database ".repeat(1000)).expect("writes");
-    assert_corrupt(open(&text).await);
+    assert_corrupt(&open(&text).await);
 
     let foreign = directory.path().join("foreign.db");
     let mut intruder = intruder(&foreign).await;
@@ -203,7 +203,7 @@ async fn what_is_no_database_of_ours_is_refused() {
         .await
         .expect("creates");
     intruder.close().await.expect("closes");
-    assert_corrupt(open(&foreign).await);
+    assert_corrupt(&open(&foreign).await);
 
     open(&path)
         .await
@@ -220,7 +220,7 @@ async fn what_is_no_database_of_ours_is_refused() {
         file.write_all_at(&[0xff; 4096], page * 4096)
             .expect("writes");
     }
-    assert_corrupt(open(&path).await);
+    assert_corrupt(&open(&path).await);
 }
 
 #[tokio::test]
