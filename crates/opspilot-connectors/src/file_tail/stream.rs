@@ -296,11 +296,6 @@ impl Stream {
         self.at.offset
     }
 
-    /// How many records were sent.
-    pub(super) const fn line(&self) -> u64 {
-        self.at.line
-    }
-
     /// True if its content was read by this run.
     pub(super) const fn was_opened(&self) -> bool {
         self.opened
@@ -447,7 +442,7 @@ impl Stream {
             return split;
         }
         splitter.split(buffer, self.at.skipping, Until::Full, |range| {
-            ranges.push(range)
+            ranges.push(range);
         })
     }
 

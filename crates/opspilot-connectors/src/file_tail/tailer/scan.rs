@@ -313,7 +313,7 @@ impl Tailer {
                 Identity::Known | Identity::Later => {}
                 Identity::Grown(position) => self.resume(path, *position, now),
                 Identity::New if is_first && *pattern < self.settings.first_from_beginning => {
-                    self.follow_from_end(path, now)
+                    self.follow_from_end(path, now);
                 }
                 Identity::New => {
                     if !is_first {

@@ -184,7 +184,7 @@ impl Harness {
         };
         let patterns: Vec<&str> = self.patterns.iter().map(String::as_str).collect();
         let stored = Stored {
-            positions: self.positions.values().cloned().map(stored_form).collect(),
+            positions: self.positions.values().map(stored_form).collect(),
             begun: self.begun.clone(),
         };
         let paths = Paths::parse(&patterns, &[]).unwrap();
@@ -299,8 +299,8 @@ impl Harness {
 }
 
 /// A position as it comes back from storage.
-fn stored_form(position: Position) -> Position {
-    serde_json::from_str(&serde_json::to_string(&position).unwrap()).unwrap()
+fn stored_form(position: &Position) -> Position {
+    serde_json::from_str(&serde_json::to_string(position).unwrap()).unwrap()
 }
 
 /// The text of line `number`.
