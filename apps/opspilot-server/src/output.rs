@@ -51,13 +51,13 @@ pub(crate) fn warnings(warnings: &[Fault]) {
 pub(crate) fn failure(failure: &Failure, as_json: bool) {
     match failure {
         Failure::Config(errors) if as_json => {
-            json(&json!({ "ok": false, "faults": errors.faults(), "warnings": errors.warnings() }))
+            json(&json!({ "ok": false, "faults": errors.faults(), "warnings": errors.warnings() }));
         }
         Failure::Config(errors) => faults(errors),
         Failure::CutShort => {}
         Failure::Usage(message) => eprintln!("{}: {}", paint("error", "31;1"), escape(message)),
         Failure::Broken(error) => {
-            eprintln!("{}: {}", paint("error", "31;1"), chain(error.as_ref()))
+            eprintln!("{}: {}", paint("error", "31;1"), chain(error.as_ref()));
         }
     }
 }

@@ -119,7 +119,7 @@ impl Replay {
                 Finding::Created { event, .. } => {
                     match self.dedup.as_mut().map(|dedup| dedup.check(now, &event)) {
                         Some(Verdict::Duplicate { original, .. }) => {
-                            self.report.duplicate(now, &event, &original)
+                            self.report.duplicate(now, &event, &original);
                         }
                         Some(Verdict::Known { .. }) => {}
                         None | Some(Verdict::New) => self.report.created(now, &event),

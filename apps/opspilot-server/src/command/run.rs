@@ -34,7 +34,9 @@ pub(crate) fn run(setup: &Setup) -> Result<(), Failure> {
 
 async fn serve(setup: &Setup, config: Config) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
-    let storage = opspilot_storage::open(&config.storage).await.map_err(anyhow::Error::from)?;
+    let storage = opspilot_storage::open(&config.storage)
+        .await
+        .map_err(anyhow::Error::from)?;
     let parts = Parts {
         registry: setup.registry.clone(),
         storage,

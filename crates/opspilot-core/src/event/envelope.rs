@@ -12,6 +12,9 @@ use uuid::Uuid;
 use super::Event;
 use crate::clock::Timestamp;
 
+/// How much room most events take in their wire form, in bytes.
+const USUAL_SIZE: usize = 1_536;
+
 /// The identity of an event: a time-ordered UUID version 7 (RFC 9562, section 5.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -59,9 +62,16 @@ pub struct Envelope {
     pub timestamp: Timestamp,
     /// What it belongs to: the id of the incident or request that started the chain.
     pub correlation_id: Option<Arc<str>>,
-    kind: Arc<str>,
+    kind: Kind,
     json: Arc<str>,
     typed: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+/// A wire type: of an event of this program, or as it was read.
+#[derive(Debug, Clone)]
+enum Kind {
+    Known(&'static str),
+    Read(Arc<str>),
 }
 
 /// What the bus knows of an event before it has a place in the journal.
@@ -143,11 +153,16 @@ impl Envelope {
             correlation_id: correlation_id.as_deref(),
             payload: &*event,
         };
-        let json = serde_json::to_string(&wire)?.into();
+        let mut json = Vec::with_capacity(USUAL_SIZE);
+        serde_json::to_writer(&mut json, &wire)?;
+        let json = String::from_utf8(json)
+            .map_err(serde::ser::Error::custom)
+            .map_err(EnvelopeError::Malformed)?
+            .into();
         Ok(Self {
             seq,
             id,
-            kind: E::TYPE.into(),
+            kind: Kind::Known(E::TYPE),
             source,
             timestamp,
             correlation_id,
@@ -165,7 +180,7 @@ impl Envelope {
         Ok(Self {
             seq,
             id: stored.id,
-            kind: stored.r#type,
+            kind: Kind::Read(stored.r#type),
             source: stored.source,
             timestamp: stored.timestamp,
             correlation_id: stored.correlation_id,
@@ -177,7 +192,10 @@ impl Envelope {
     /// The wire type, for example `incident.created`.
     #[must_use]
     pub fn kind(&self) -> &str {
-        &self.kind
+        match &self.kind {
+            Kind::Known(name) => name,
+            Kind::Read(name) => name,
+        }
     }
 
     /// The whole wire form.
@@ -191,9 +209,9 @@ impl Envelope {
     /// # Errors
     /// When the event is of another type, or its stored form is damaged.
     pub fn payload<E: Event>(&self) -> Result<Arc<E>, EnvelopeError> {
-        if &*self.kind != E::TYPE {
+        if self.kind() != E::TYPE {
             return Err(EnvelopeError::OtherType {
-                found: self.kind.to_string(),
+                found: self.kind().to_owned(),
                 expected: E::TYPE,
             });
         }
