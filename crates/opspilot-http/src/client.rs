@@ -80,7 +80,7 @@ pub(crate) async fn ask(address: SocketAddr, head: &[&str], body: &[u8]) -> Repl
 pub(crate) fn request(head: &[&str], body: &[u8]) -> Vec<u8> {
     let mut lines = vec![format!("{} HTTP/1.1", head[0])];
     let names_host = |line: &&str| line.to_ascii_lowercase().starts_with("host:");
-    if !head.iter().any(|line| names_host(line)) {
+    if !head.iter().any(names_host) {
         lines.push("Host: localhost".into());
     }
     lines.extend(head[1..].iter().map(|line| (*line).to_owned()));

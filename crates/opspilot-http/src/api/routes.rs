@@ -37,6 +37,7 @@ pub enum Role {
 
 /// One row of the table.
 #[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Route {
     /// The method.
     pub method: Verb,

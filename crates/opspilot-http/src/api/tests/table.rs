@@ -150,7 +150,7 @@ fn rows_are_unique_and_changes_are_never_public() {
         "path": "/health",
         "summary": "How every module is; 503 when one does not work.",
         "role": "public",
-        "rate_limited": false,
+        "rateLimited": false,
     });
     assert_eq!(row, expected);
 }
