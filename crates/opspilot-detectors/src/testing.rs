@@ -84,29 +84,29 @@ pub(crate) fn observe(
 
 /// The created incidents among findings.
 pub(crate) fn created(findings: &[Finding]) -> Vec<&IncidentCreated> {
-    let created = |finding| match finding {
-        &Finding::Created { ref event, .. } => Some(event),
+    let created = findings.iter().map(|finding| match finding {
+        Finding::Created { event, .. } => Some(event),
         _ => None,
-    };
-    findings.iter().filter_map(created).collect()
+    });
+    created.flatten().collect()
 }
 
 /// The repetitions among findings.
 pub(crate) fn repeated(findings: &[Finding]) -> Vec<&IncidentRepeated> {
-    let repeated = |finding| match finding {
-        &Finding::Repeated { ref event, .. } => Some(event),
+    let repeated = findings.iter().map(|finding| match finding {
+        Finding::Repeated { event, .. } => Some(event),
         _ => None,
-    };
-    findings.iter().filter_map(repeated).collect()
+    });
+    repeated.flatten().collect()
 }
 
 /// The cleared incidents among findings.
 pub(crate) fn cleared(findings: &[Finding]) -> Vec<&IncidentCleared> {
-    let cleared = |finding| match finding {
-        &Finding::Cleared { ref event, .. } => Some(event),
+    let cleared = findings.iter().map(|finding| match finding {
+        Finding::Cleared { event, .. } => Some(event),
         _ => None,
-    };
-    findings.iter().filter_map(cleared).collect()
+    });
+    cleared.flatten().collect()
 }
 
 /// On how many incidents matches were counted: each must be on exactly one.

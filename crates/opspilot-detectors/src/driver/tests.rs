@@ -1,5 +1,6 @@
 //! The driver on a bus in memory.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,7 +52,7 @@ impl Detector for Counter {
                 incident_id: "counter".into(),
                 occurrences: self.lines,
                 last_seen_at: now,
-                by_rule: Default::default(),
+                by_rule: BTreeMap::new(),
             };
             let (position, reason, rule) = (record.position, Reason::Cooldown, Arc::from("r"));
             out.push(Finding::Repeated {

@@ -177,6 +177,8 @@ impl Literal {
     fn stands_at(&self, buffer: &[u8], at: usize, offset: u32) -> Option<usize> {
         let start = at.checked_sub(offset as usize)?;
         let bytes = buffer.get(start..start + self.bytes.len())?;
-        bytes.eq_ignore_ascii_case(&self.bytes).then_some(start)
+        // What nearly matches most often has the start in common.
+        let ends_alike = bytes.last().map(u8::to_ascii_lowercase) == self.bytes.last().copied();
+        (ends_alike && bytes.eq_ignore_ascii_case(&self.bytes)).then_some(start)
     }
 }

@@ -15,7 +15,7 @@ const MAX_CLASS: usize = 4;
 const MAX_SETS: usize = 8;
 
 /// From this length on, a longer literal is no better.
-const LONG: usize = 24;
+const LONG: usize = 64;
 
 /// Sets of literals, best guess first: at least one literal of each set is in every match of `hir`.
 ///

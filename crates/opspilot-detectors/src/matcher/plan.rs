@@ -84,8 +84,8 @@ impl<'a> Sample<'a> {
 fn surcharge(set: &Set) -> u64 {
     match shortest(set) {
         11.. => 0,
-        7.. => 8,
-        _ => 32,
+        7.. => 32,
+        _ => 64,
     }
 }
 

@@ -8,30 +8,35 @@ pub(super) const MAX_LITERALS: usize = 48;
 /// A vectorised search for a few short literals, in a copy of the text in lower case.
 #[derive(Debug)]
 pub(super) struct Short {
+    groups: Vec<Group>,
+    lower: Vec<u8>,
+}
+
+/// Literals that are looked for together. The search compares as many bytes at first as the shortest has, at most four,
+/// so shorter ones are kept apart.
+#[derive(Debug)]
+struct Group {
     searcher: Searcher,
     /// The literals and their indexes for the caller.
     literals: Vec<(Vec<u8>, u32)>,
-    lower: Vec<u8>,
 }
 
 impl Short {
     /// A search for literals whose letters are in lower case. `None` if there are too many, or the processor lacks what
     /// it takes.
-    pub(super) fn new(mut literals: Vec<(Vec<u8>, u32)>) -> Option<Self> {
+    pub(super) fn new(literals: Vec<(Vec<u8>, u32)>) -> Option<Self> {
         if literals.len() > MAX_LITERALS {
             return None;
         }
-        // Literals with the same start share a bucket.
-        literals.sort();
-        let searcher = Config::new()
-            .match_kind(MatchKind::LeftmostFirst)
-            .heuristic_pattern_limits(false)
-            .builder()
-            .extend(literals.iter().map(|(bytes, _)| bytes))
-            .build()?;
+        let (longer, shorter): (Vec<_>, Vec<_>) = literals
+            .into_iter()
+            .partition(|(bytes, _)| bytes.len() >= 4);
+        let groups = [longer, shorter]
+            .into_iter()
+            .filter(|literals| !literals.is_empty());
+        let groups = groups.map(Group::new).collect::<Option<_>>()?;
         Some(Self {
-            searcher,
-            literals,
+            groups,
             lower: Vec::new(),
         })
     }
@@ -41,13 +46,30 @@ impl Short {
         self.lower.clear();
         self.lower.extend_from_slice(text);
         self.lower.make_ascii_lowercase();
+        for group in &self.groups {
+            group.scan(&self.lower, &mut found);
+        }
+    }
+}
+
+impl Group {
+    fn new(mut literals: Vec<(Vec<u8>, u32)>) -> Option<Self> {
+        // Literals with the same start share a bucket.
+        literals.sort();
+        let searcher = Config::new()
+            .match_kind(MatchKind::LeftmostFirst)
+            .heuristic_pattern_limits(false)
+            .builder()
+            .extend(literals.iter().map(|(bytes, _)| bytes))
+            .build()?;
+        Some(Self { searcher, literals })
+    }
+
+    fn scan(&self, text: &[u8], found: &mut impl FnMut(usize, u32)) {
         let mut at = 0;
-        while let Some(next) = self
-            .searcher
-            .find_in(&self.lower, (at..self.lower.len()).into())
-        {
+        while let Some(next) = self.searcher.find_in(text, (at..text.len()).into()) {
             // The search reports one literal a place; others may start there, too.
-            let rest = self.lower.get(next.start()..).unwrap_or_default();
+            let rest = text.get(next.start()..).unwrap_or_default();
             let here = self
                 .literals
                 .iter()

@@ -22,8 +22,8 @@ fn with(mut rule: Value, more: Value) -> Value {
     rule
 }
 
-fn detector(rules: Vec<Value>, cap: u32) -> Regex {
-    build(json!({ "rules": rules, "maxIncidentsPerMinute": cap })).unwrap()
+fn detector(rules: impl Into<Value>, cap: u32) -> Regex {
+    build(json!({ "rules": rules.into(), "maxIncidentsPerMinute": cap })).unwrap()
 }
 
 #[test]
@@ -309,7 +309,7 @@ proptest! {
 
     #[test]
     fn the_cap_holds_in_every_minute(traffic in traffic(), cap in 1..4_usize) {
-        let rules = ["x", "y", "z"].iter().map(|id| with(rule(id, id), json!({ "cooldownMs": 0 }))).collect();
+        let rules: Vec<_> = ["x", "y", "z"].iter().map(|id| with(rule(id, id), json!({ "cooldownMs": 0 }))).collect();
         let mut detector = detector(rules, u32::try_from(cap).unwrap());
         let (mut now, mut base, mut times) = (0, 0, Vec::new());
         for (step, texts) in traffic {
