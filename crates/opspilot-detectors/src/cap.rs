@@ -115,6 +115,13 @@ impl RateCap {
         });
     }
 
+    /// Ends the storm that counts on `incident`.
+    pub(crate) fn forget(&mut self, incident: &IncidentId) {
+        self.state
+            .storm
+            .take_if(|storm| storm.incident == *incident);
+    }
+
     /// What the cap remembers.
     pub(crate) fn state(&self) -> &CapState {
         &self.state

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use opspilot_core::clock::Timestamp;
 use opspilot_core::event::{IncidentCleared, IncidentCreated, IncidentRepeated};
+use opspilot_core::incident::IncidentId;
 use opspilot_core::module::{BuildError, Manifest};
 use opspilot_core::signal::LogBatch;
 use schemars::JsonSchema;
@@ -43,6 +44,12 @@ pub trait Detector: Send + fmt::Debug {
     fn restore(&mut self, state: Value) -> Result<(), serde_json::Error> {
         drop(state);
         Ok(())
+    }
+
+    /// Counts nothing more on `incident`: it does not exist. Its line had been counted on another incident before the
+    /// line was read again.
+    fn forget(&mut self, incident: &IncidentId) {
+        let _ = incident;
     }
 
     /// The figures shown in the module's health, by their names there.

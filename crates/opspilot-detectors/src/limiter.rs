@@ -230,6 +230,18 @@ impl Limiter {
         }
     }
 
+    /// Counts nothing more on `incident`.
+    pub(crate) fn forget<'r>(
+        &mut self,
+        incident: &IncidentId,
+        rules: impl Iterator<Item = &'r mut RuleLimits>,
+    ) {
+        self.cap.forget(incident);
+        for rule in rules {
+            rule.newest.take_if(|newest| newest.incident == *incident);
+        }
+    }
+
     pub(crate) fn state(&self) -> CapState {
         self.cap.state().clone()
     }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use opspilot_core::clock::Timestamp;
+use opspilot_core::incident::IncidentId;
 use opspilot_core::module::{BuildError, Manifest};
 use opspilot_core::signal::LogBatch;
 use serde::{Deserialize, Serialize};
@@ -138,6 +139,11 @@ impl Detector for Regex {
         }
         self.limiter.restore(state.cap);
         Ok(())
+    }
+
+    fn forget(&mut self, incident: &IncidentId) {
+        let rules = self.rules.iter_mut().map(|rule| &mut rule.limits);
+        self.limiter.forget(incident, rules);
     }
 
     fn figures(&self) -> Vec<(&'static str, u64)> {

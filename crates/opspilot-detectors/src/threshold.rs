@@ -176,6 +176,15 @@ impl Detector for Threshold {
         Ok(())
     }
 
+    fn forget(&mut self, incident: &IncidentId) {
+        let rules = self.rules.iter_mut();
+        let rules = rules.map(|rule| {
+            rule.state.open.retain(|open| open != incident);
+            &mut rule.incidents
+        });
+        self.limiter.forget(incident, rules);
+    }
+
     fn figures(&self) -> Vec<(&'static str, u64)> {
         vec![
             ("activeRules", self.rules.len() as u64),

@@ -1,12 +1,15 @@
 //! The loop of a running detector.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use opspilot_core::bus::{LogReceiver, Publication};
 use opspilot_core::clock::Timestamp;
 use opspilot_core::error::chain;
+use opspilot_core::incident::IncidentError;
 use opspilot_core::module::{Context, HealthStatus, RunError};
 use opspilot_core::signal::{Ack, LogBatch};
+use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::meters::Meters;
@@ -160,7 +163,7 @@ impl<D: Detector + 'static> Journey<D> {
         let Parts { again, fresh } = self.streams.take(&cx.bus, batch).await?;
         if let Some(batch) = again {
             self.observe(cx, batch).await?;
-            self.findings.clear();
+            self.forget_unreal(cx).await?;
         }
         if let Some(batch) = fresh {
             self.meters.lines(batch.len());
@@ -170,6 +173,29 @@ impl<D: Detector + 'static> Journey<D> {
         self.unsaved.get_or_insert_with(Instant::now);
         self.unreported.get_or_insert_with(Instant::now);
         guard.0 = None;
+        Ok(())
+    }
+
+    /// Drops findings of lines that are read again, and makes the detector forget incidents among them that do not exist.
+    ///
+    /// The first time, the state or the time was another, so such a line may have been counted on an earlier incident.
+    /// What is found next would otherwise be counted on an incident that nobody ever stored, and be lost.
+    async fn forget_unreal(&mut self, cx: &Context) -> Result<(), RunError> {
+        // A detector counts on the newest incident of a rule only.
+        let mut newest = BTreeMap::new();
+        for finding in self.findings.drain(..) {
+            if let Finding::Created { event, .. } = finding {
+                let rule = event.context.get("ruleId").and_then(Value::as_str);
+                newest.insert(rule.map(str::to_owned), event.incident_id);
+            }
+        }
+        for incident in newest.into_values() {
+            match (cx.incidents.get(&incident).await, &mut self.detector) {
+                (Err(IncidentError::NotFound(_)), Some(detector)) => detector.forget(&incident),
+                (Ok(_) | Err(IncidentError::NotFound(_)), _) => {}
+                (Err(error), _) => return Err(RunError::new("incidents cannot be read", error)),
+            }
+        }
         Ok(())
     }
 

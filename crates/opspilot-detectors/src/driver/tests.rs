@@ -250,6 +250,24 @@ async fn state_lost_in_a_crash_is_made_again_without_publishing_twice() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_is_counted_on_an_incident_that_only_the_second_reading_would_have_made() {
+    let world = World::on(Arc::new(MemoryStorage::default())).await;
+    let running = world.run::<Regex>(regex_options()).await;
+    let end = world.send(0, &["x", "x"]).await;
+    world.settled(end).await;
+    running.task.abort();
+    // Without its state the detector would make an incident of the line at 2, which was counted on that of the line at 0.
+    let running = world.run::<Regex>(regex_options()).await;
+    let end = world.send(2, &["x", "x", "x"]).await;
+    world.settled(end).await;
+    assert_eq!(
+        world.published().await,
+        ["created 0", "repeated 1", "created 4", "repeated 1"]
+    );
+    running.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_state_is_stored_every_ten_seconds() {
     let world = World::on(Arc::new(MemoryStorage::default())).await;
     let running = world.run::<Counter>(json!({})).await;

@@ -11,30 +11,38 @@ const SHOWN: usize = 10;
 
 /// Every mark below `written` is in the evidence of exactly one incident, and no other is.
 pub(super) fn each_mark_is_one_incident(written: u64, incidents: &[Value]) -> Result<(), String> {
-    let mut times: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut seen: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     for incident in incidents {
-        let line = incident["context"]["matchedLine"]
-            .as_str()
-            .unwrap_or_default();
+        let context = &incident["context"];
+        let line = context["matchedLine"].as_str().unwrap_or_default();
         let mark = mark(line).ok_or_else(|| format!("an incident without a mark: {incident}"))?;
-        *times.entry(mark).or_default() += incident["occurrences"].as_u64().unwrap_or_default();
+        let place = format!("{} at {}", context["stream"], context["position"]);
+        let times = incident["occurrences"].as_u64().unwrap_or_default();
+        seen.entry(mark)
+            .or_default()
+            .extend((0..times).map(|_| place.clone()));
     }
     let missing: Vec<u64> = (0..written)
-        .filter(|mark| !times.contains_key(mark))
+        .filter(|mark| !seen.contains_key(mark))
         .collect();
-    let wrong: Vec<(u64, u64)> = times
-        .into_iter()
-        .filter(|(mark, times)| *times != 1 || *mark >= written)
+    let wrong: Vec<_> = seen
+        .iter()
+        .filter(|(mark, places)| places.len() != 1 || **mark >= written)
         .collect();
     if missing.is_empty() && wrong.is_empty() {
         return Ok(());
     }
+    let shown: Vec<String> = wrong
+        .iter()
+        .take(SHOWN)
+        .map(|(mark, places)| format!("{mark}: {places:?}"))
+        .collect();
     Err(format!(
-        "of {written} marks {} are missing ({:?} …) and {} were not seen once (mark, times: {:?} …)",
+        "of {written} marks {} are missing ({:?} …) and {} were not seen once:\n{}",
         missing.len(),
         missing.iter().take(SHOWN).collect::<Vec<_>>(),
         wrong.len(),
-        wrong.iter().take(SHOWN).collect::<Vec<_>>(),
+        shown.join("\n"),
     ))
 }
 
