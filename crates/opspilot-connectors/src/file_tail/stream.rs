@@ -1,5 +1,7 @@
 //! One stream: the content of one file, read record by record wherever the file went.
 
+mod saving;
+
 use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
@@ -12,7 +14,7 @@ use opspilot_core::signal::{BufferPool, LogBatch, LogBatchBuilder, LogSource, Po
 use tokio::sync::Notify;
 
 use super::content::{Content, Facts, FileId};
-use super::fingerprint::{HEAD, Print, TAIL, Tail};
+use super::fingerprint::{Print, TAIL, Tail};
 use super::position::{Mark, Position};
 use super::splitter::{Split, Splitter, Until};
 
@@ -508,157 +510,6 @@ impl Stream {
         self.tracker.in_flight() >= BATCHES_IN_FLIGHT
             || self.at.offset.saturating_sub(self.tracker.settled()) > IN_FLIGHT
                 && self.tracker.in_flight() > 0
-    }
-
-    /// Goes back to what is stored, because something derived from a batch was not.
-    fn rewind(&mut self, reading: &Reading, now: Instant) {
-        self.settle();
-        self.at = self.settled;
-        self.seen = Seen {
-            end: self.at.offset,
-            tail: self.at.tail,
-            since: now,
-            whole_lines: false,
-        };
-        self.sent.clear();
-        self.tracker = PositionTracker::new(self.at.offset, Arc::clone(&reading.settled));
-        self.resting_until = Some(now + REST_AFTER_FAILURE);
-        if self.content.as_ref().is_some_and(Content::is_archive) {
-            // An archive cannot be read backwards: it is opened again.
-            self.content = None;
-            self.role = Role::Lost { until: None };
-        }
-    }
-
-    /// Takes over what the tracker knows.
-    fn settle(&mut self) {
-        let settled = self.tracker.settled();
-        while let Some(mark) = self.sent.front().filter(|mark| mark.offset <= settled) {
-            self.settled = *mark;
-            self.sent.pop_front();
-        }
-    }
-
-    /// The position to store, if it differs from the stored one.
-    pub(super) fn unstored(&mut self, touched: u64) -> Option<Position> {
-        self.settle();
-        let is_done = self.role == Role::Done && !self.is_waiting();
-        let position = self.position(self.settled, is_done, touched);
-        let stored = self.stored.as_ref();
-        let is_new = stored.is_none_or(|stored| {
-            Position {
-                touched,
-                modified: position.modified,
-                ..stored.clone()
-            } != position
-        });
-        is_new.then_some(position)
-    }
-
-    /// How many bytes lie between what is stored and what could be.
-    pub(super) fn unstored_bytes(&self) -> u64 {
-        self.tracker
-            .settled()
-            .saturating_sub(self.stored.as_ref().map_or(0, |stored| stored.offset))
-    }
-
-    /// Notes that `position` is stored.
-    pub(super) fn set_stored(&mut self, position: Position) {
-        self.stored = Some(position);
-    }
-
-    /// True if the stream was never stored: nothing of it may be sent yet.
-    pub(super) const fn is_unknown(&self) -> bool {
-        self.stored.is_none()
-    }
-
-    /// True if it was stored with an empty fingerprint.
-    pub(super) fn is_nameless(&self) -> bool {
-        self.stored
-            .as_ref()
-            .is_some_and(|stored| stored.head.len() == 0)
-    }
-
-    /// The position behind everything sent, to look for the rest of the content.
-    pub(super) fn reading_position(&self) -> Position {
-        self.position(self.at, false, 0)
-    }
-
-    fn position(&self, mark: Mark, finished: bool, touched: u64) -> Position {
-        // Of a stream that was stored by an earlier run, only the print of the bytes is known.
-        let stored = self
-            .stored
-            .as_ref()
-            .filter(|stored| stored.offset == mark.offset);
-        let tail = stored.map_or_else(|| mark.tail.print(), |stored| stored.tail);
-        Position {
-            format: Position::FORMAT,
-            stream: self.source.stream.to_string(),
-            name: self.source.name.to_string(),
-            place: self.place.display().to_string(),
-            device: self.file.device,
-            inode: self.file.inode,
-            modified: self.modified,
-            head: self.head,
-            offset: mark.offset,
-            tail,
-            line: mark.line,
-            skipping: mark.skipping,
-            finished,
-            touched,
-        }
-    }
-
-    /// Takes a longer first part of the file into the fingerprint, while the file is short.
-    pub(super) fn learn_head(&mut self) {
-        if self.head.len() < HEAD
-            && let Some(content @ Content::Plain(_)) = &mut self.content
-            && let Ok(head) = content.head()
-            && self.head.starts(&head)
-        {
-            self.head = Print::of(&head);
-        }
-    }
-
-    /// The print of the first bytes.
-    pub(super) const fn head(&self) -> &Print {
-        &self.head
-    }
-
-    /// Reads on in `content`, which was found to continue the stream.
-    ///
-    /// # Errors
-    /// When the bytes before the position cannot be read.
-    pub(super) fn resume_with(&mut self, content: Content, now: Instant) -> io::Result<()> {
-        self.content = Some(content);
-        self.opened = true;
-        self.drained = false;
-        self.load_tail()?;
-        self.seen = Seen {
-            end: self.at.offset,
-            tail: self.at.tail,
-            since: now,
-            whole_lines: false,
-        };
-        Ok(())
-    }
-
-    /// Loads the bytes before the position, which the stored form has only a print of.
-    fn load_tail(&mut self) -> io::Result<()> {
-        let length = usize::try_from(self.at.offset).map_or(TAIL, |offset| offset.min(TAIL));
-        let Some(content) = &mut self.content else {
-            return Ok(());
-        };
-        if self.at.tail.len() >= length {
-            return Ok(());
-        }
-        let mut bytes = Vec::with_capacity(TAIL);
-        content.read_at(&mut bytes, length, self.at.offset - length as u64)?;
-        self.at.tail = Tail::default().then(&bytes);
-        if self.settled.offset == self.at.offset {
-            self.settled.tail = self.at.tail;
-        }
-        Ok(())
     }
 }
 

@@ -1,7 +1,11 @@
 //! Follows every file of the configuration. Synchronous: the caller says what changed and what time it is, and gets
 //! batches and positions back.
 
+mod begin;
+mod book;
+mod identity;
 mod scan;
+mod turn;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
@@ -9,12 +13,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use opspilot_core::signal::LogBatch;
-
 use super::content::{Content, FileId};
 use super::paths::Paths;
-use super::position::{Begun, Position};
+use super::position::Position;
 use super::stream::{Moment, Reading, Role, Step, Stream, Tally};
+
+pub(super) use turn::{Interest, News, Settings, Stored, Totals, Turn, Wake};
 
 /// How many chunks one turn reads at most, over all streams.
 const CHUNKS_PER_TURN: usize = 4;
@@ -27,105 +31,6 @@ const REMEMBERED: usize = 2000;
 
 /// How long after an error a file is tried again.
 const RETRY: Duration = Duration::from_secs(1);
-
-/// What the tailer was configured to do, beyond [`Reading`].
-#[derive(Debug)]
-pub(super) struct Settings {
-    /// The module's id, as batches carry it.
-    pub(super) module: Arc<str>,
-    /// From which pattern on files are read from their beginning at the first start; those before from their end.
-    pub(super) first_from_beginning: usize,
-    /// How long a rotated file is read on at least, and a missing one looked for.
-    pub(super) rotate_wait: Duration,
-    /// How many times its size an archive may decompress to.
-    pub(super) archive_ratio: u64,
-}
-
-/// What happened since the last turn.
-#[derive(Debug, Default)]
-pub(super) struct Wake {
-    /// Files that were written.
-    pub(super) written: BTreeSet<PathBuf>,
-    /// Files and folders that came, went or were renamed.
-    pub(super) moved: BTreeSet<PathBuf>,
-    /// It is not known what happened: look at everything.
-    pub(super) everything: bool,
-}
-
-/// What a turn came to.
-#[derive(Debug, Default)]
-pub(super) struct Turn {
-    /// To be stored, together, before any of the batches is sent.
-    pub(super) news: News,
-    /// To be sent in order.
-    pub(super) batches: Vec<LogBatch>,
-    /// There is more to read at once.
-    pub(super) again: bool,
-    /// A stream waits for acknowledgements.
-    pub(super) blocked: bool,
-    /// When to take the next turn although nothing happened.
-    pub(super) wakes_at: Option<Instant>,
-    /// Everything was looked at.
-    pub(super) scanned: bool,
-    /// What to watch, if that may have changed.
-    pub(super) interest: Option<Interest>,
-}
-
-impl Turn {
-    /// Adds what a turn right after this one came to.
-    pub(super) fn add(&mut self, later: Self) {
-        self.news.positions.extend(later.news.positions);
-        self.news.begun.extend(later.news.begun);
-        self.news.forgotten.extend(later.news.forgotten);
-        self.batches.extend(later.batches);
-        self.again = later.again;
-        self.blocked = later.blocked;
-        self.wakes_at = later.wakes_at;
-        self.interest = later.interest;
-    }
-}
-
-/// Facts that must be stored before anything of their streams is sent.
-#[derive(Debug, Default)]
-pub(super) struct News {
-    /// Streams that began or moved to another file.
-    pub(super) positions: Vec<Position>,
-    /// Patterns that were looked at for the first time.
-    pub(super) begun: Vec<Begun>,
-    /// Streams that are not remembered any longer.
-    pub(super) forgotten: Vec<String>,
-}
-
-impl News {
-    /// True if there is nothing to store.
-    pub(super) const fn is_empty(&self) -> bool {
-        self.positions.is_empty() && self.begun.is_empty() && self.forgotten.is_empty()
-    }
-}
-
-/// What changes matter.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Interest {
-    /// Folders to watch.
-    pub(super) folders: BTreeSet<PathBuf>,
-    /// Files whose growth matters.
-    pub(super) files: BTreeSet<PathBuf>,
-    /// Folders in which the growth of any file matters, because a rotated one is read there.
-    pub(super) rotated_in: BTreeSet<PathBuf>,
-}
-
-/// What was counted since the start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Totals {
-    /// Records, bytes and cut lines.
-    pub(super) read: Tally,
-    /// Files that were truncated.
-    pub(super) truncations: u64,
-    /// Files that were renamed, removed or replaced.
-    pub(super) rotations: u64,
-    /// Streams whose rest was never found.
-    pub(super) lost: u64,
-}
 
 /// Follows files.
 #[derive(Debug)]
@@ -581,148 +486,11 @@ impl Tailer {
         }
         self.problems.insert(path, problem);
     }
-
-    /// The streams that were never stored.
-    fn unknown(&mut self) -> Vec<Position> {
-        let mut positions = Vec::new();
-        for key in &self.fresh {
-            let Some(stream) = self.streams.get_mut(key) else {
-                continue;
-            };
-            self.touched += 1;
-            positions.extend(stream.unstored(self.touched));
-        }
-        positions
-    }
-
-    /// The positions that moved since they were stored.
-    pub(super) fn moved_positions(&mut self) -> Vec<Position> {
-        let mut positions = Vec::new();
-        let mut failed = Vec::new();
-        for key in &self.active {
-            let Some(stream) = self.streams.get_mut(key) else {
-                continue;
-            };
-            stream.learn_head();
-            if stream.has_failed() {
-                failed.push(*key);
-            }
-            self.touched += 1;
-            positions.extend(stream.unstored(self.touched));
-        }
-        failed.into_iter().for_each(|key| self.queue(key));
-        positions
-    }
-
-    /// True if some position could move, now or later.
-    pub(super) fn has_unstored(&self) -> bool {
-        !self.active.is_empty()
-    }
-
-    /// How many bytes would be read again after a crash although they could be stored as done.
-    pub(super) fn unstored_bytes(&self) -> u64 {
-        let streams = self.active.iter().filter_map(|key| self.streams.get(key));
-        streams.map(Stream::unstored_bytes).max().unwrap_or(0)
-    }
-
-    /// Notes that `positions` are stored.
-    pub(super) fn set_stored(&mut self, positions: Vec<Position>) {
-        for position in positions {
-            let Some(key) = self.ids.get(position.stream.as_str()).copied() else {
-                continue;
-            };
-            self.fresh.remove(&key);
-            if position.finished {
-                self.remove(key);
-                self.remember(position);
-                // Its file may have grown meanwhile.
-                self.scan_at.get_or_insert(self.turned_at);
-            } else if let Some(stream) = self.streams.get_mut(&key) {
-                stream.set_stored(position);
-            }
-        }
-        let is_unsettled = |key: &u64| {
-            let stream = self.streams.get(key);
-            stream.is_some_and(|stream| {
-                stream.is_waiting() || stream.unstored_bytes() > 0 || stream.role == Role::Done
-            })
-        };
-        self.active = self.active.iter().copied().filter(is_unsettled).collect();
-    }
-
-    fn insert(&mut self, stream: Stream) -> u64 {
-        let key = self.next_key;
-        self.next_key += 1;
-        self.names
-            .entry(stream.name().to_owned())
-            .or_default()
-            .insert(key);
-        self.ids.insert(Arc::clone(&stream.source.stream), key);
-        if stream.is_unknown() {
-            self.fresh.insert(key);
-        }
-        self.streams.insert(key, stream);
-        key
-    }
-
-    fn remove(&mut self, key: u64) {
-        let Some(stream) = self.streams.remove(&key) else {
-            return;
-        };
-        self.active.remove(&key);
-        self.alarms.remove(&key);
-        self.fresh.remove(&key);
-        self.ids.remove(&stream.source.stream);
-        if let Some(same) = self.names.get_mut(stream.name()) {
-            same.remove(&key);
-            if same.is_empty() {
-                self.names.remove(stream.name());
-            }
-        }
-    }
-
-    fn remember(&mut self, position: Position) {
-        self.finished
-            .entry(position.file())
-            .or_default()
-            .push(position);
-        self.remembered += 1;
-        if self.remembered > REMEMBERED {
-            let all = self.finished.values().flatten();
-            let oldest = all
-                .min_by_key(|position| position.touched)
-                .map(Position::file);
-            if let Some(file) = oldest {
-                let forgotten = self.finished.remove(&file).unwrap_or_default();
-                self.remembered -= forgotten.len();
-                self.forgotten
-                    .extend(forgotten.into_iter().map(|position| position.stream));
-            }
-        }
-    }
-
-    /// Takes a stream out of the finished ones.
-    fn revive(&mut self, position: &Position) {
-        if let Some(same) = self.finished.get_mut(&position.file()) {
-            let before = same.len();
-            same.retain(|other| other.stream != position.stream);
-            self.remembered -= before - same.len();
-        }
-    }
 }
 
 fn is_unlinked(stream: &Stream) -> bool {
     let facts = stream.content.as_ref().map(Content::facts);
     facts.is_none_or(|facts| facts.is_ok_and(|facts| facts.links == 0))
-}
-
-/// What earlier runs stored.
-#[derive(Debug, Default)]
-pub(super) struct Stored {
-    /// Where the streams were.
-    pub(super) positions: Vec<Position>,
-    /// Which patterns were looked at.
-    pub(super) begun: Vec<Begun>,
 }
 
 #[cfg(test)]

@@ -7,14 +7,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use opspilot_core::signal::LogSource;
-
-use super::super::content::{Compression, Content, Facts, FileId};
-use super::super::fingerprint::{Print, TAIL, Tail};
-use super::super::position::{Begun, Mark, Position};
+use super::super::content::{Content, Facts, FileId};
+use super::super::position::Begun;
 use super::super::rotation::{Found, Listings, Search, is_beside, is_rotated_name};
-use super::super::stream::{Moment, Role, Start, Stream};
-use super::{Interest, News, OPEN_FILES, Tailer};
+use super::super::stream::{Moment, Role, Stream};
+use super::identity::Identity;
+use super::{Interest, News, Tailer};
 
 /// How often something that may still be moving is looked for again.
 const SEARCH_AGAIN: Duration = Duration::from_millis(250);
@@ -50,18 +48,6 @@ impl Hunt {
             until,
         }
     }
-}
-
-/// What an unfollowed file is.
-enum Identity {
-    /// A file nobody has read.
-    New,
-    /// A file that was read to its end, or a copy of one that is read.
-    Known,
-    /// A finished file that grew.
-    Grown(Box<Position>),
-    /// It cannot be told yet.
-    Later,
 }
 
 impl Tailer {
@@ -106,7 +92,7 @@ impl Tailer {
         self.index(expansion.folders);
     }
 
-    fn scan_again(&mut self, at: Instant) {
+    pub(super) fn scan_again(&mut self, at: Instant) {
         self.scan_at = Some(self.scan_at.map_or(at, |planned| planned.min(at)));
     }
 
@@ -372,213 +358,6 @@ impl Tailer {
                 until: now,
             });
         }
-    }
-
-    fn identify(&mut self, path: &Path, facts: &Facts) -> Identity {
-        if self.taken.contains(&facts.id) {
-            return Identity::Known;
-        }
-        let compression = Compression::of(path);
-        if compression.is_some() && path.with_extension("").exists() {
-            // It is being compressed at this moment; when that is done, the other file goes away.
-            return Identity::Later;
-        }
-        if let Some(known) = self.among_finished(path, facts) {
-            return known;
-        }
-        match self.is_copy(path, facts) {
-            Ok(true) => Identity::Known,
-            Ok(false) => Identity::New,
-            Err(_) if compression.is_some() => Identity::Later,
-            Err(error) => {
-                self.report(path.to_owned(), error.to_string());
-                Identity::Later
-            }
-        }
-    }
-
-    /// What the file is if it was read to its end under the same inode.
-    fn among_finished(&self, path: &Path, facts: &Facts) -> Option<Identity> {
-        let done = self
-            .streams
-            .values()
-            .filter(|stream| stream.role == Role::Done && stream.file == facts.id);
-        let done: Vec<Position> = done.map(Stream::reading_position).collect();
-        let finished = self.finished.get(&facts.id).map_or(&[][..], Vec::as_slice);
-        if done.is_empty() && finished.is_empty() {
-            return None;
-        }
-        let (mut content, _) = Content::open(path, self.settings.archive_ratio).ok()?;
-        // The inode may belong to another file by now, of the same size and written in the same tick of the clock.
-        let head = content.head().ok()?;
-        for position in done
-            .iter()
-            .chain(finished)
-            .filter(|position| position.head.starts(&head))
-        {
-            let is_unchanged = position.modified == facts.modified
-                && (content.is_archive() || position.offset == facts.size);
-            if is_unchanged {
-                return Some(Identity::Known);
-            }
-            let continues = !content.is_archive()
-                && content
-                    .continues(&position.head, position.offset, &position.tail)
-                    .unwrap_or(false);
-            if continues {
-                let is_stored = finished.contains(position);
-                return Some(if is_stored {
-                    Identity::Grown(Box::new(position.clone()))
-                } else {
-                    Identity::Later
-                });
-            }
-        }
-        None
-    }
-
-    /// True if the file is a copy of the start of a file that is or was read, made to rotate it.
-    fn is_copy(&mut self, path: &Path, facts: &Facts) -> io::Result<bool> {
-        let (mut content, _) = Content::open(path, self.settings.archive_ratio)?;
-        let head = content.head()?;
-        let is_start_of = |print: &Print, length: u64| {
-            let is_inside = content.is_archive() || facts.size <= length;
-            let is_whole = head.len() as u64 == length;
-            print.len() > 0
-                && print.starts(&head)
-                && ((print.is_telling() && is_inside) || is_whole)
-        };
-        let beside = self
-            .streams
-            .values_mut()
-            .filter(|stream| is_beside(&stream.place, path));
-        let is_live = beside.into_iter().any(|stream| {
-            stream.learn_head();
-            is_start_of(stream.head(), stream.length())
-        });
-        let done = self
-            .finished
-            .values()
-            .flatten()
-            .filter(|position| is_beside(Path::new(&position.place), path));
-        Ok(is_live
-            || done
-                .into_iter()
-                .any(|position| is_start_of(&position.head, position.offset)))
-    }
-
-    fn follow(&mut self, name: &str, path: &Path, role: Role, now: Moment) {
-        let role = if Compression::of(path).is_some() {
-            Role::Fixed
-        } else {
-            role
-        };
-        let begun = self.open(name, path, role, now, |_, _| Ok(Mark::default()));
-        self.add(path, begun);
-    }
-
-    fn follow_from_end(&mut self, path: &Path, now: Moment) {
-        let is_archive = Compression::of(path).is_some();
-        let role = if is_archive {
-            Role::Done
-        } else {
-            Role::Current
-        };
-        let begun = self.open(
-            &path.display().to_string(),
-            path,
-            role,
-            now,
-            |content, facts| {
-                if is_archive {
-                    return Ok(Mark::default());
-                }
-                let mut bytes = Vec::with_capacity(TAIL);
-                let start = facts.size.saturating_sub(TAIL as u64);
-                content.read_at(&mut bytes, TAIL, start)?;
-                let offset = start + bytes.len() as u64;
-                Ok(Mark {
-                    offset,
-                    tail: Tail::default().then(&bytes),
-                    ..Mark::default()
-                })
-            },
-        );
-        self.add(path, begun);
-    }
-
-    fn add(&mut self, path: &Path, begun: io::Result<Stream>) {
-        match begun {
-            Ok(stream) => {
-                self.taken.insert(stream.file);
-                let key = self.insert(stream);
-                self.active.insert(key);
-                self.queue(key);
-            }
-            Err(error) => self.report(path.to_owned(), error.to_string()),
-        }
-    }
-
-    fn open(
-        &mut self,
-        name: &str,
-        path: &Path,
-        role: Role,
-        now: Moment,
-        start: impl FnOnce(&mut Content, &Facts) -> io::Result<Mark>,
-    ) -> io::Result<Stream> {
-        let (mut content, facts) = Content::open(path, self.settings.archive_ratio)?;
-        let head = Print::of(&content.head()?);
-        let mark = start(&mut content, &facts)?;
-        self.touched += 1;
-        let FileId { device, inode } = facts.id;
-        let identity = format!(
-            "{device} {inode} {} {} {}",
-            head.hex(),
-            now.wall.as_millis(),
-            self.touched
-        );
-        let source = LogSource {
-            module: std::sync::Arc::clone(&self.settings.module),
-            name: name.into(),
-            stream: Print::of(identity.as_bytes()).hex().into(),
-            attributes: serde_json::Map::new(),
-        };
-        let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let start = Start {
-            source,
-            place,
-            file: facts.id,
-            modified: facts.modified,
-            head,
-            role,
-            mark,
-        };
-        let stays_open = self.streams.len() < OPEN_FILES || role != Role::Current;
-        Ok(Stream::new(
-            start,
-            stays_open.then_some(content),
-            &self.reading,
-            now.monotonic,
-        ))
-    }
-
-    fn resume(&mut self, path: &Path, position: Position, now: Moment) {
-        self.revive(&position);
-        let name = path.display().to_string();
-        let position = Position {
-            name,
-            finished: false,
-            ..position
-        };
-        let stream = Stream::resumed(
-            position,
-            &self.settings.module,
-            &self.reading,
-            now.monotonic,
-        );
-        self.insert(stream);
-        self.scan_again(now.monotonic);
     }
 
     fn index(&mut self, mut folders: BTreeSet<PathBuf>) {
