@@ -158,6 +158,22 @@ async fn a_transaction_that_was_given_up_leaves_no_trace() {
 }
 
 #[tokio::test]
+async fn an_original_that_was_given_up_absorbs_nothing_even_without_a_store() {
+    let storage = Arc::new(Refusing::default());
+    let shared: SharedStorage = Arc::clone(&storage) as _;
+    let process = Process::on(shared, Timestamp::UNIX_EPOCH).await;
+    process.start::<Dedup>(Config::default()).await;
+    storage.refuses.store(true, Ordering::SeqCst);
+    process
+        .publish(created("a", "Disk full"))
+        .await
+        .unwrap_err();
+    storage.refuses.store(false, Ordering::SeqCst);
+    process.publish(created("b", "Disk full")).await.unwrap();
+    assert_eq!(count(&process.journaled().await, "incident.created"), 1);
+}
+
+#[tokio::test]
 async fn what_has_passed_leaves_the_storage() {
     let process = started().await;
     for index in 0..50 {

@@ -15,16 +15,15 @@ use crate::driver::Notifier as _;
 use crate::testing::Process;
 
 async fn lines(path: &Path, count: usize) -> Vec<Value> {
-    loop {
+    for _ in 0..100_000 {
         let text = fs::read_to_string(path).unwrap_or_default();
         if text.lines().count() >= count && text.ends_with('\n') {
-            return text
-                .lines()
-                .map(|line| serde_json::from_str(line).unwrap())
-                .collect();
+            let parse = |line| serde_json::from_str(line).unwrap();
+            return text.lines().map(parse).collect();
         }
         tokio::task::yield_now().await;
     }
+    panic!("{} never had {count} lines", path.display());
 }
 
 #[tokio::test]

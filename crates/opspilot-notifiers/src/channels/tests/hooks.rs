@@ -112,6 +112,16 @@ async fn what_may_pass_is_tried_again_and_the_rest_is_not() {
 }
 
 #[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let process = Process::new().await;
+    let moved = &[Answer::Say("307 Moved\nLocation: /elsewhere"), OK];
+    let (peer, notifier) = start(&process, moved).await;
+    let error = notifier.deliver(&notice(&process, "a").await).await;
+    assert!(!error.unwrap_err().is_transient());
+    assert_eq!(peer.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn a_peer_is_given_the_time_it_asks_for() {
     let error = failure(&[Answer::Say("429 Slow Down\nRetry-After: 120\n\nwait\u{1b}")]).await;
     let text = chain(&error);
