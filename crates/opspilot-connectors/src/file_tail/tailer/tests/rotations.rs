@@ -414,7 +414,7 @@ fn an_inode_of_a_lost_file_that_a_copy_gets_belongs_to_the_copy() {
 }
 
 #[test]
-fn debug_case() {
+fn two_copies_between_two_looks_lose_nothing() {
     let mut tail = Harness::new(&["app.log"]);
     tail.read();
     tail.append("app.log", lines(0..100));
