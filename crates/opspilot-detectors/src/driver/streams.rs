@@ -85,9 +85,14 @@ impl Streams {
                 fresh: Some(batch),
             });
         };
-        if !mark.asked || start < mark.seen {
+        let is_sent_again = start < mark.seen;
+        if !mark.asked || is_sent_again {
             mark.published = bus.published_until(&stream).await?;
             mark.asked = true;
+        }
+        if is_sent_again {
+            // The detector saw it in this life, so its state contains what is published.
+            mark.known = mark.known.max(mark.published);
         }
         mark.seen = mark.seen.max(batch.end());
         mark.batch = batches;

@@ -268,6 +268,24 @@ async fn nothing_is_counted_on_an_incident_that_only_the_second_reading_would_ha
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_source_sends_again_is_not_published_again() {
+    let world = World::on(Arc::new(MemoryStorage::default())).await;
+    let running = world.run::<Counter>(json!({})).await;
+    let end = world.send(0, &["a", "b"]).await;
+    world.settled(end).await;
+    let end = world.send(0, &["a", "b", "c"]).await;
+    world.settled(end).await;
+    let page = world.bench.metrics.render();
+    let lines = "opspilot_detector_lines_total{module=\"detector.counter\"} 3";
+    assert!(page.contains(lines), "{page}");
+    assert_eq!(
+        world.published().await,
+        ["repeated 1", "repeated 2", "repeated 3"]
+    );
+    running.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_state_is_stored_every_ten_seconds() {
     let world = World::on(Arc::new(MemoryStorage::default())).await;
     let running = world.run::<Counter>(json!({})).await;

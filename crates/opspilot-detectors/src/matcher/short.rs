@@ -79,3 +79,29 @@ impl Group {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::Short;
+
+    proptest! {
+        #[test]
+        fn every_literal_is_found_everywhere(
+            literals in prop::collection::btree_set("[ab(]{2,6}", 1..12), text in "[abAB(]{0,80}",
+        ) {
+            let indexed: Vec<_> = literals.into_iter().map(String::into_bytes).zip(0..).collect();
+            // A processor without the instructions for it has another search.
+            let Some(mut short) = Short::new(indexed.clone()) else { return Ok(()) };
+            let (mut found, lower) = (Vec::new(), text.to_ascii_lowercase());
+            short.scan(text.as_bytes(), |at, index| found.push((at, index)));
+            let places = (0..lower.len()).flat_map(|at| indexed.iter().map(move |literal| (at, literal)));
+            let expected = places.filter(|(at, (literal, _))| lower.as_bytes()[*at..].starts_with(literal));
+            let mut expected: Vec<_> = expected.map(|(at, (_, index))| (at, *index)).collect();
+            found.sort_unstable();
+            expected.sort_unstable();
+            prop_assert_eq!(found, expected);
+        }
+    }
+}

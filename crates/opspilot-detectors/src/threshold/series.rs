@@ -91,7 +91,7 @@ impl Series {
             _ => None,
         };
         let is_sustained = self.breaches.min(self.samples.len()) >= limits.min_samples;
-        if level == Level::Breach && is_sustained {
+        if is_sustained {
             return Verdict::Breached;
         }
         let calm_for = self
