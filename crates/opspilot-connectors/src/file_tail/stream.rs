@@ -1,5 +1,7 @@
 //! One stream: the content of one file, read record by record wherever the file went.
 
+mod latin1;
+mod reading;
 mod saving;
 
 use std::collections::VecDeque;
@@ -10,13 +12,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use opspilot_core::clock::Timestamp;
-use opspilot_core::signal::{BufferPool, LogBatch, LogBatchBuilder, LogSource, PositionTracker};
-use tokio::sync::Notify;
+use opspilot_core::signal::{LogBatch, LogBatchBuilder, LogSource, PositionTracker};
 
+use self::latin1::utf8_of_latin1;
+use self::reading::expected;
+pub(super) use self::reading::{Moment, Reading};
 use super::content::{Content, Facts, FileId};
 use super::fingerprint::{Print, TAIL, Tail};
 use super::position::{Mark, Position};
-use super::splitter::{Split, Splitter, Until};
+use super::splitter::{Split, Until};
 
 /// How many bytes one read asks for.
 pub(super) const CHUNK: usize = 256 << 10;
@@ -29,39 +33,6 @@ const BATCHES_IN_FLIGHT: usize = 256;
 
 /// How long a stream rests after something derived from it could not be stored.
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(1);
-
-/// What a stream needs to read, the same for all of them.
-#[derive(Debug)]
-pub(super) struct Reading {
-    /// Splits what was read.
-    pub(super) splitter: Splitter,
-    /// The content is ISO 8859-1 and is passed on as UTF-8.
-    pub(super) latin1: bool,
-    /// How long an unfinished line stays before it is delivered as it is.
-    pub(super) line_patience: Duration,
-    /// How long an unfinished group of lines stays.
-    pub(super) group_patience: Duration,
-    /// Where buffers come from.
-    pub(super) pool: BufferPool,
-    /// Told when a batch is settled.
-    pub(super) settled: Arc<Notify>,
-}
-
-impl Reading {
-    /// How many bytes are read at once, and how long a record of several lines may be.
-    fn limit(&self) -> usize {
-        CHUNK.max(self.splitter.longest())
-    }
-}
-
-/// A point in time: `monotonic` for waiting, `wall` for what is shown.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Moment {
-    /// For waiting.
-    pub(super) monotonic: Instant,
-    /// For what is shown.
-    pub(super) wall: Timestamp,
-}
 
 /// What a stream's file is at present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -513,20 +484,6 @@ impl Stream {
     }
 }
 
-/// How many bytes to make room for.
-fn expected(content: &Content, offset: u64, limit: usize) -> usize {
-    let size = content.facts().map_or(u64::MAX, |facts| facts.size);
-    let rest = if content.is_archive() {
-        limit as u64
-    } else {
-        size.saturating_sub(offset)
-    };
-    usize::try_from(rest)
-        .unwrap_or(limit)
-        .saturating_add(1)
-        .min(limit)
-}
-
 /// The records found in a buffer.
 struct Records {
     ranges: Vec<Range<usize>>,
@@ -534,24 +491,4 @@ struct Records {
     length: usize,
     /// Where the buffer starts.
     before: Mark,
-}
-
-/// The records as UTF-8, each with a line feed behind it, and where they are. ISO 8859-1 is the first 256 characters
-/// of Unicode.
-fn utf8_of_latin1(
-    buffer: &[u8],
-    ranges: &[Range<usize>],
-    pool: &BufferPool,
-) -> (Vec<u8>, Vec<Range<usize>>) {
-    let mut text = pool.take(buffer.len() + buffer.len() / 8);
-    let mut moved = Vec::with_capacity(ranges.len());
-    for range in ranges {
-        let start = text.len();
-        for &byte in buffer.get(range.clone()).unwrap_or_default() {
-            text.extend_from_slice(char::from(byte).encode_utf8(&mut [0; 2]).as_bytes());
-        }
-        moved.push(start..text.len());
-        text.push(b'\n');
-    }
-    (text, moved)
 }
