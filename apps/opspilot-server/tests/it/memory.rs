@@ -10,7 +10,7 @@ use crate::common::settings::{settings, with};
 
 /// How many lines. The first half million fills the caches; a release build reads far faster.
 const LINES: usize = if cfg!(debug_assertions) {
-    120_000
+    1_000_000
 } else {
     2_000_000
 };

@@ -22,7 +22,8 @@ fn a_hangup_loads_the_rules_again_and_a_bad_file_changes_nothing() {
     );
     site.configure(&changed);
     server.signal(Signal::HUP);
-    let mut signs = 0;
+    // Numbers that no mark has.
+    let mut signs = 1_000;
     server.until("the new rule works", || {
         site.append(
             "app.log",

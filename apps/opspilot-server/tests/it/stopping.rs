@@ -30,7 +30,10 @@ fn a_stop_under_load_is_clean_and_a_restart_goes_on_without_loss_or_repetition()
         writer.join().expect("the writer does not panic")
     });
     let server = Server::start(&site);
-    let incidents = server.until_incidents(written);
+    server.until("every mark is an incident", || {
+        Some(()).filter(|()| server.incidents().len() >= written)
+    });
+    let incidents = server.incidents();
     let mut marks: Vec<&str> = incidents
         .iter()
         .filter_map(|incident| incident["description"].as_str())
