@@ -238,10 +238,11 @@ impl Driver<'_> {
 
     async fn send(&self, batches: Vec<LogBatch>) {
         for batch in batches {
-            // A batch that is not sent is not stored either: it is read again.
+            // Letting go of a batch says that it is stored, so one that was not sent to all has to fail: it is read again.
+            let ack = batch.ack();
             tokio::select! {
                 biased;
-                () = self.cx.cancel.cancelled() => return,
+                () = self.cx.cancel.cancelled() => ack.fail(),
                 () = self.cx.bus.send_logs(batch) => {}
             }
         }
