@@ -103,7 +103,14 @@ impl Tailer {
             .filter(|stream| is_beside(&stream.place, path));
         let is_live = beside.into_iter().any(|stream| {
             stream.learn_head();
-            is_start_of(stream.head(), stream.length())
+            // Its file may have been copied and emptied, or the rest is looked for: then its length says nothing.
+            let is_unsettled = matches!(stream.role, Role::Current | Role::Lost { .. });
+            let length = if is_unsettled {
+                u64::MAX
+            } else {
+                stream.length()
+            };
+            is_start_of(stream.head(), length)
         });
         let done = self
             .finished

@@ -268,8 +268,10 @@ impl Tailer {
                     .file_name()
                     .and_then(|name| name.to_str())
                     .unwrap_or_default();
-                let is_generation =
-                    sibling.facts.modified >= hunt.since && is_rotated_name(log, name);
+                // An empty file may be a copy that is being made.
+                let is_generation = sibling.facts.size > 0
+                    && sibling.facts.modified >= hunt.since
+                    && is_rotated_name(log, name);
                 if is_generation
                     && matches!(self.identify(&sibling.path, &sibling.facts), Identity::New)
                 {
