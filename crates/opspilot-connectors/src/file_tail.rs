@@ -4,9 +4,9 @@
 //! and is stored before anything of it is sent. A position within it is a byte offset. It moves only when everything
 //! before it is stored, so a crash repeats at most what was not acknowledged, under the same stream and position.
 //!
-//! What each part does: [`splitter`] and [`multiline`] find records in bytes; [`content`] reads plain and compressed
-//! files; [`stream`] reads one file on; [`rotation`] finds where a file went; [`tailer`] follows all files and is
-//! synchronous; [`watch`] notices changes; [`driver`] connects these with storage, bus and clock.
+//! What each part does: `splitter` and `multiline` find records in bytes; `content` reads plain and compressed
+//! files; `stream` reads one file on; `rotation` finds where a file went; `tailer` follows all files and is
+//! synchronous; `watch` notices changes; `driver` connects these with storage, bus and clock.
 //!
 //! Known limits: a file that is replaced by one with the same bytes before the position cannot be told from the old
 //! one. What a copy-and-truncate rotation loses between its copy and its truncation is lost to everybody. A writer that
