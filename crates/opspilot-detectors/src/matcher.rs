@@ -5,8 +5,8 @@
 //! in two steps:
 //!
 //! 1. *Candidates.* Every pattern is reduced to literals one of which is in each of its matches. All of them are looked
-//!    for in one pass over the batch's buffer, a few bytes at a time ([`grams`]). Patterns without such literals
-//!    share one automaton that matches at least what they match ([`rest`]).
+//!    for in one pass over the batch's buffer, a few bytes at a time (`grams`). Patterns without such literals
+//!    share one automaton that matches at least what they match (`rest`).
 //! 2. *Proof.* A candidate record is given to the pattern's own regex.
 //!
 //! Nothing is allocated for a record that no pattern matches.
