@@ -128,7 +128,12 @@ impl<D: Detector + 'static> Journey<D> {
         self.take_snapshot();
         let newest = self.settling.submitted();
         let stored = async {
-            while !self.settling.is_stored(newest) && !self.settling.take_failure() {
+            while !self.settling.is_stored(newest) {
+                if self.settling.take_failure() {
+                    // The lines are read again: a state that contains them must not be kept.
+                    self.pending = None;
+                    return;
+                }
                 self.settling.changed().await;
             }
         };
