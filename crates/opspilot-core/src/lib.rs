@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod module;
 pub mod resilience;
 pub mod runtime;
+pub mod safety;
 pub mod signal;
 pub mod storage;
 #[cfg(any(test, feature = "test-util"))]

@@ -1,0 +1,14 @@
+//! Safe action: what may be done, who may decide it, and the record that proves both.
+//!
+//! ```text
+//! proposal -> human decision -> token (15 minutes, single use) -> gated execution -> audit
+//! ```
+//!
+//! - [`action`]: an action with everything that a token is bound to, and [`action::Approved`], the only value that an
+//!   executor accepts;
+//! - [`catalogue`]: the types of action that there are, each with its executor;
+//! - [`identity`]: people, services and agents, and what they may do.
+
+pub mod action;
+pub mod catalogue;
+pub mod identity;
