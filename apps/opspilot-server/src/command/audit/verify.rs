@@ -105,7 +105,10 @@ impl From<StorageError> for Stop {
 
 async fn feed(reader: &Reader, trust: Trust) -> Result<Summary, Stop> {
     let mut verifier = Verifier::new(trust);
-    let sink = |line: &str| verifier.line(line.as_bytes()).map_err(Stop::Fault);
+    let sink = |piece: &str| {
+        let mut lines = piece.split_inclusive('\n');
+        lines.try_for_each(|line| verifier.line(line.as_bytes()).map_err(Stop::Fault))
+    };
     reader.export(SystemClock.now(), sink).await?;
     verifier.finish().map_err(Stop::Fault)
 }

@@ -109,10 +109,9 @@ impl Original {
 
 /// Hash, previous hash and bytes of the entry on a line.
 fn parts(line: &[u8]) -> (Digest, Vec<u8>) {
-    let text = std::str::from_utf8(line).unwrap();
-    let prev = text[9 + 64 + 10..][..64].parse().unwrap();
-    let entry = text[9 + 64 + 10 + 64 + 10..].strip_suffix("}\n").unwrap();
-    (prev, entry.as_bytes().to_vec())
+    let prev = std::str::from_utf8(&line[9 + 64 + 10..][..64]).unwrap();
+    let entry = line[9 + 64 + 10 + 64 + 10..].strip_suffix(b"}\n").unwrap();
+    (prev.parse().unwrap(), entry.to_vec())
 }
 
 fn sealed(prev: Digest, entry: &[u8]) -> Vec<u8> {
