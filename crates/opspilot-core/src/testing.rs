@@ -9,6 +9,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::incident::Incidents;
 use crate::metrics::Metrics;
 use crate::module::{Context, HealthReporter, Manifest, System, Tasks, Watched};
+use crate::safety::audit::{Audit, SigningKey};
 use crate::storage::{MemoryStorage, SharedStorage, Store};
 
 /// A bus with incidents on some storage, and contexts for modules on it.
@@ -20,6 +21,8 @@ pub struct Bench {
     pub bus: Bus,
     /// The incidents.
     pub incidents: Incidents,
+    /// The audit log, signed with the same key on every bench; nobody keeps it.
+    pub audit: Audit,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The metrics.
@@ -44,7 +47,10 @@ impl Bench {
         let bus = Bus::start(Arc::clone(&storage), Arc::clone(&clock), &metrics, health)
             .await
             .expect("the storage of a test works");
-        let incidents = Incidents::open(bus.clone(), Arc::clone(&storage))
+        let audit = Audit::open(bus.clone(), Arc::clone(&storage), SigningKey::of_tests())
+            .await
+            .expect("the storage of a test works");
+        let incidents = Incidents::open(bus.clone(), Arc::clone(&storage), audit.clone())
             .await
             .expect("the storage of a test works");
         let (system, _) = System::new(bus.clone(), metrics.clone(), Arc::clone(&clock));
@@ -52,6 +58,7 @@ impl Bench {
             storage,
             bus,
             incidents,
+            audit,
             clock,
             metrics,
             system,
@@ -68,6 +75,7 @@ impl Bench {
             bus: self.bus.of_module(manifest.rights(), health.clone()),
             store: Store::new(Arc::clone(&self.storage), manifest.id),
             incidents: self.incidents.clone(),
+            audit: self.audit.of_module(manifest.id),
             clock: Arc::clone(&self.clock),
             metrics: self.metrics.of_module(manifest.id),
             health,
