@@ -204,7 +204,7 @@ mod tests {
         for wrong in [
             text.replace("+A", "+B"),
             text.replace("audit", "audio"),
-            text[..40].to_owned(),
+            text.chars().take(40).collect(),
             String::new(),
         ] {
             assert!(wrong.parse::<PublicKey>().is_err(), "{wrong}");
