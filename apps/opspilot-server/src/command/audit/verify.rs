@@ -76,7 +76,7 @@ fn open(path: &Path) -> Result<File, Failure> {
 /// Proves the log in a storage: what an export of it would hold, and that nothing stands behind its end.
 fn of_store(config: &Config, mut trust: Trust) -> Result<Result<Summary, Fault>, Failure> {
     store::read(config, async |reader| {
-        trust.key = trust.key.or(Some(*reader.public_key()));
+        trust.key = trust.key.or_else(|| Some(*reader.public_key()));
         let summary = match feed(&reader, trust).await {
             Ok(summary) => summary,
             Err(Stop::Fault(fault)) => return Ok(Err(fault)),
