@@ -319,7 +319,7 @@ impl Body {
         }
         let found = checkpoint.size;
         if found > self.last.seq {
-            return Err(self.fault(line, Cause::Removed { found }));
+            return Err(self.fault(line, Cause::Absent { signed: found }));
         }
         let is_end = checkpoint.export.is_some();
         if found < self.last.seq
