@@ -17,9 +17,10 @@ use crate::config::{Config, ConfigErrors, ModuleOptions};
 use crate::incident::Incidents;
 use crate::metrics::Metrics;
 use crate::module::{
-    Category, Factory, HealthReporter, Manifest, OrderError, Registry, ReloadReport,
+    Access, Category, Factory, HealthReporter, Manifest, OrderError, Registry, ReloadReport,
     ReloadRequests, RunError, System, Watched,
 };
+use crate::safety::credentials::{CredentialError, Credentials};
 use crate::storage::{SharedStorage, StorageError};
 
 /// How long consumers may take to see the last events at a stop.
@@ -69,6 +70,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     metrics: Metrics,
     system: System,
+    access: Access,
 }
 
 /// Why modules could not be started.
@@ -84,6 +86,12 @@ pub enum StartError {
     /// The storage does not work.
     #[error("the storage cannot be used")]
     Storage(#[from] StorageError),
+    /// Credentials are asked for, and there are none.
+    #[error(
+        "`auth.enabled` is true, and there is no key to get in with: run `opspilot-server key create --label NAME \
+         --role admin`, or set `OPSPILOT_API_KEY`"
+    )]
+    NoWayIn,
     /// A module could not acquire what it needs.
     #[error("module `{module}` cannot start")]
     Init {
@@ -93,6 +101,31 @@ pub enum StartError {
         #[source]
         source: RunError,
     },
+}
+
+/// How callers prove who they are.
+async fn access(
+    config: &Config,
+    bus: &Bus,
+    storage: &SharedStorage,
+    clock: &Arc<dyn Clock>,
+) -> Result<Access, StartError> {
+    let credentials =
+        Credentials::open(bus.clone(), Arc::clone(storage), Arc::clone(clock)).await?;
+    if config.auth.enabled && !config.auth.has_way_in() {
+        let found = credentials.has_live_key().await;
+        let is_locked = !found.map_err(|error| match error {
+            CredentialError::Storage(error) => StartError::Storage(error),
+            _ => StartError::NoWayIn,
+        })?;
+        if is_locked {
+            return Err(StartError::NoWayIn);
+        }
+    }
+    Ok(Access {
+        auth: Arc::new(config.auth.clone()),
+        credentials,
+    })
 }
 
 impl Runtime {
@@ -113,6 +146,7 @@ impl Runtime {
         let incidents = Incidents::open(bus.clone(), Arc::clone(&storage)).await?;
         let (system, reloads) = System::new(bus.clone(), metrics.clone(), Arc::clone(&clock));
         system.watch(Watched::constant(&CORE, core_health));
+        let access = access(&config, &bus, &storage, &clock).await?;
         let shared = Arc::new(Shared {
             registry,
             storage,
@@ -121,6 +155,7 @@ impl Runtime {
             clock,
             metrics,
             system,
+            access,
         });
         let mut runtime = Self {
             shared,

@@ -8,7 +8,8 @@ use crate::bus::Bus;
 use crate::clock::{Clock, SystemClock};
 use crate::incident::Incidents;
 use crate::metrics::Metrics;
-use crate::module::{Context, HealthReporter, Manifest, System, Tasks, Watched};
+use crate::module::{Access, Context, HealthReporter, Manifest, System, Tasks, Watched};
+use crate::safety::credentials::Credentials;
 use crate::storage::{MemoryStorage, SharedStorage, Store};
 
 /// A bus with incidents on some storage, and contexts for modules on it.
@@ -26,6 +27,8 @@ pub struct Bench {
     pub metrics: Metrics,
     /// The view of the system.
     pub system: System,
+    /// How callers of user interfaces prove who they are; by default nobody asks.
+    pub access: Access,
 }
 
 impl Bench {
@@ -47,6 +50,13 @@ impl Bench {
         let incidents = Incidents::open(bus.clone(), Arc::clone(&storage))
             .await
             .expect("the storage of a test works");
+        let credentials = Credentials::open(bus.clone(), Arc::clone(&storage), Arc::clone(&clock))
+            .await
+            .expect("the storage of a test works");
+        let access = Access {
+            auth: Arc::default(),
+            credentials,
+        };
         let (system, _) = System::new(bus.clone(), metrics.clone(), Arc::clone(&clock));
         Self {
             storage,
@@ -55,6 +65,7 @@ impl Bench {
             clock,
             metrics,
             system,
+            access,
         }
     }
 
@@ -74,6 +85,7 @@ impl Bench {
             cancel: CancellationToken::new(),
             tasks: Tasks::of(manifest.id),
             system: self.system.clone(),
+            access: self.access.for_category(manifest.category),
         }
     }
 

@@ -6,11 +6,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use super::{HealthReporter, RunError, System};
+use super::{Category, HealthReporter, RunError, System};
 use crate::bus::ModuleBus;
 use crate::clock::Clock;
+use crate::config::Auth;
 use crate::incident::Incidents;
 use crate::metrics::ModuleMetrics;
+use crate::safety::credentials::Credentials;
 use crate::storage::Store;
 
 /// What a module is given: it reaches nothing else.
@@ -36,6 +38,25 @@ pub struct Context {
     pub tasks: Tasks,
     /// A view of the whole system, for user interfaces.
     pub system: System,
+    /// How callers prove who they are: for user interfaces alone, and `None` for all other modules.
+    pub access: Option<Access>,
+}
+
+/// How callers prove who they are; cloning it clones handles.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// The section `auth`, as it was when the server started.
+    pub auth: Arc<Auth>,
+    /// Keys, tokens and sessions.
+    pub credentials: Credentials,
+}
+
+impl Access {
+    /// The same for a module of `category`, if it is one that faces callers.
+    #[must_use]
+    pub fn for_category(&self, category: Category) -> Option<Self> {
+        (category == Category::Ui).then(|| self.clone())
+    }
 }
 
 /// Spawns tasks that end with their module.

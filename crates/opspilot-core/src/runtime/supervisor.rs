@@ -266,6 +266,7 @@ impl Actor {
             cancel: self.cancel.child_token(),
             tasks: Tasks::of(manifest.id),
             system: shared.system.clone(),
+            access: shared.access.for_category(manifest.category),
         }
     }
 }

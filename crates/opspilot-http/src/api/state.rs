@@ -7,9 +7,11 @@ use std::time::Duration;
 use axum::http::HeaderValue;
 use opspilot_core::module::{Context, Health, HealthStatus};
 
+use super::access::Access;
 use super::config::Options;
 use super::idempotency::Answers;
 use super::metrics::ApiMetrics;
+use super::names::Names;
 use super::problem::Problem;
 use super::rate::RateLimiter;
 
@@ -40,6 +42,10 @@ pub(super) struct State(Arc<Shared>);
 pub(super) struct Shared {
     /// The module's context.
     pub(super) cx: Context,
+    /// Who may do what.
+    pub(super) access: Access,
+    /// The names that the server answers to.
+    pub(super) names: Names,
     /// The web origin that may use the API besides the server's own.
     pub(super) cors_origin: Option<HeaderValue>,
     /// Who asked how often.
@@ -50,16 +56,26 @@ pub(super) struct Shared {
     metrics: ApiMetrics,
 }
 
+/// What a state is made of besides the context and the options.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) access: Access,
+    pub(super) names: Names,
+    pub(super) limits: ApiLimits,
+}
+
 impl State {
     /// The state of a server that has answered nothing yet.
-    pub(super) fn new(cx: Context, options: &Options, limits: ApiLimits) -> Self {
+    pub(super) fn new(cx: Context, options: &Options, parts: Parts) -> Self {
         let metrics = ApiMetrics::new(cx.metrics.clone(), cx.health.clone());
         Self(Arc::new(Shared {
+            access: parts.access,
+            names: parts.names,
             cors_origin: options.cors_origin.clone(),
             rate: RateLimiter::new(options.rate_limit),
             answers: Answers::default(),
             cx,
-            limits,
+            limits: parts.limits,
             metrics,
         }))
     }
