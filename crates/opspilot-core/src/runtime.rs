@@ -1,5 +1,6 @@
 //! The runtime: starts modules in order, supervises them, reloads and stops them.
 
+mod audit;
 mod supervisor;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
+use self::audit::{Keeper, reloaded};
 use self::supervisor::{Prepared, Supervised};
 use crate::bus::Bus;
 use crate::clock::Clock;
@@ -20,6 +22,7 @@ use crate::module::{
     Access, Category, Factory, HealthReporter, Manifest, OrderError, Registry, ReloadReport,
     ReloadRequests, RunError, System, Watched,
 };
+use crate::safety::audit::{Audit, Record, SigningKey};
 use crate::safety::credentials::{CredentialError, Credentials};
 use crate::storage::{SharedStorage, StorageError};
 
@@ -49,6 +52,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Where metrics are kept.
     pub metrics: Metrics,
+    /// What signs the audit log.
+    pub audit_key: SigningKey,
 }
 
 /// Running modules.
@@ -57,6 +62,7 @@ pub struct Runtime {
     shared: Arc<Shared>,
     config: Config,
     modules: BTreeMap<&'static str, Supervised>,
+    keeper: Keeper,
     reloads: Option<ReloadRequests>,
 }
 
@@ -67,6 +73,7 @@ struct Shared {
     storage: SharedStorage,
     bus: Bus,
     incidents: Incidents,
+    audit: Audit,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
     system: System,
@@ -104,14 +111,7 @@ pub enum StartError {
 }
 
 /// How callers prove who they are.
-async fn access(
-    config: &Config,
-    bus: &Bus,
-    storage: &SharedStorage,
-    clock: &Arc<dyn Clock>,
-) -> Result<Access, StartError> {
-    let credentials =
-        Credentials::open(bus.clone(), Arc::clone(storage), Arc::clone(clock)).await?;
+async fn access(config: &Config, credentials: Credentials) -> Result<Access, StartError> {
     if config.auth.enabled && !config.auth.has_way_in() {
         let found = credentials.has_live_key().await;
         let is_locked = !found.map_err(|error| match error {
@@ -139,25 +139,36 @@ impl Runtime {
             storage,
             clock,
             metrics,
+            audit_key,
         } = parts;
         let order = registry.start_order(config.enabled_modules().map(ModuleOptions::id))?;
         let (health, core_health) = HealthReporter::new(Arc::clone(&clock));
         let bus = Bus::start(Arc::clone(&storage), Arc::clone(&clock), &metrics, health).await?;
-        let incidents = Incidents::open(bus.clone(), Arc::clone(&storage)).await?;
+        let audit = Audit::open(bus.clone(), Arc::clone(&storage), audit_key).await?;
+        let incidents = Incidents::open(bus.clone(), Arc::clone(&storage), audit.clone()).await?;
         let (system, reloads) = System::new(bus.clone(), metrics.clone(), Arc::clone(&clock));
         system.watch(Watched::constant(&CORE, core_health));
-        let access = access(&config, &bus, &storage, &clock).await?;
+        let credentials = Credentials::open(
+            bus.clone(),
+            Arc::clone(&storage),
+            Arc::clone(&clock),
+            audit.clone(),
+        )
+        .await?;
+        let access = access(&config, credentials).await?;
         let shared = Arc::new(Shared {
             registry,
             storage,
             bus,
             incidents,
+            audit,
             clock,
             metrics,
             system,
             access,
         });
         let mut runtime = Self {
+            keeper: Keeper::start(&shared.audit, config.audit.retention()),
             shared,
             config,
             modules: BTreeMap::new(),
@@ -165,6 +176,7 @@ impl Runtime {
         };
         match runtime.start_modules(&order).await {
             Ok(()) => {
+                runtime.tell(runtime.started()).await;
                 runtime.shared.system.set_ready(true);
                 Ok(runtime)
             }
@@ -187,6 +199,12 @@ impl Runtime {
         &self.shared.incidents
     }
 
+    /// The audit log.
+    #[must_use]
+    pub fn audit(&self) -> &Audit {
+        &self.shared.audit
+    }
+
     /// The requests for a reload that modules make; whoever drives the runtime answers them with
     /// [`Runtime::reload`]. `None` when they were taken before.
     #[must_use]
@@ -200,6 +218,15 @@ impl Runtime {
     /// # Errors
     /// When `config` is wrong: nothing is changed then. When a module cannot start: it is off, the others run.
     pub async fn reload(&mut self, config: Config) -> Result<ReloadReport, StartError> {
+        let result = self.go_over_to(config).await;
+        match &result {
+            Ok(report) => self.tell(reloaded(report)).await,
+            Err(error) => self.tell_refused(&crate::error::chain(error)).await,
+        }
+        result
+    }
+
+    async fn go_over_to(&mut self, config: Config) -> Result<ReloadReport, StartError> {
         let order = self
             .shared
             .registry
@@ -249,6 +276,7 @@ impl Runtime {
 
     /// Stops in the order of the flow: sources first, then what they feed, then the bus and the storage.
     pub async fn stop(mut self) {
+        let was_ready = self.shared.system.is_ready();
         self.shared.system.set_ready(false);
         for category in [
             Category::Connector,
@@ -262,6 +290,11 @@ impl Runtime {
         for category in [Category::Notifier, Category::Openclaw, Category::Ui] {
             self.stop_category(category).await;
         }
+        self.keeper.stop().await;
+        if was_ready {
+            self.tell(Record::new("system.stopped", CORE.id)).await;
+        }
+        self.sign_end().await;
         self.shared.bus.close(tokio::time::sleep(LAST_WRITES)).await;
         if let Err(error) = self.shared.storage.close().await {
             warn!(error = %crate::error::chain(&error), "storage did not close cleanly");

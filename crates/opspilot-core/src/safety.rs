@@ -6,11 +6,13 @@
 //!
 //! - [`action`]: an action with everything that a token is bound to, and [`action::Approved`], the only value that an
 //!   executor accepts;
+//! - [`audit`]: the hash-chained, signed log of what was done, by whom;
 //! - [`catalogue`]: the types of action that there are, each with its executor;
 //! - [`credentials`]: keys, tokens and sessions, by which people, services and agents prove who they are;
 //! - [`identity`]: people, services and agents, and what they may do.
 
 pub mod action;
+pub mod audit;
 pub mod catalogue;
 pub mod credentials;
 pub mod identity;

@@ -9,6 +9,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::incident::Incidents;
 use crate::metrics::Metrics;
 use crate::module::{Access, Context, HealthReporter, Manifest, System, Tasks, Watched};
+use crate::safety::audit::{Audit, SigningKey};
 use crate::safety::credentials::Credentials;
 use crate::storage::{MemoryStorage, SharedStorage, Store};
 
@@ -21,6 +22,8 @@ pub struct Bench {
     pub bus: Bus,
     /// The incidents.
     pub incidents: Incidents,
+    /// The audit log, signed with the same key on every bench; nobody keeps it.
+    pub audit: Audit,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The metrics.
@@ -47,12 +50,20 @@ impl Bench {
         let bus = Bus::start(Arc::clone(&storage), Arc::clone(&clock), &metrics, health)
             .await
             .expect("the storage of a test works");
-        let incidents = Incidents::open(bus.clone(), Arc::clone(&storage))
+        let audit = Audit::open(bus.clone(), Arc::clone(&storage), SigningKey::of_tests())
             .await
             .expect("the storage of a test works");
-        let credentials = Credentials::open(bus.clone(), Arc::clone(&storage), Arc::clone(&clock))
+        let incidents = Incidents::open(bus.clone(), Arc::clone(&storage), audit.clone())
             .await
             .expect("the storage of a test works");
+        let credentials = Credentials::open(
+            bus.clone(),
+            Arc::clone(&storage),
+            Arc::clone(&clock),
+            audit.clone(),
+        )
+        .await
+        .expect("the storage of a test works");
         let access = Access {
             auth: Arc::default(),
             credentials,
@@ -62,6 +73,7 @@ impl Bench {
             storage,
             bus,
             incidents,
+            audit,
             clock,
             metrics,
             system,
@@ -79,6 +91,7 @@ impl Bench {
             bus: self.bus.of_module(manifest.rights(), health.clone()),
             store: Store::new(Arc::clone(&self.storage), manifest.id),
             incidents: self.incidents.clone(),
+            audit: self.audit.of_module(manifest.id),
             clock: Arc::clone(&self.clock),
             metrics: self.metrics.of_module(manifest.id),
             health,

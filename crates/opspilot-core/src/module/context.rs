@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::config::Auth;
 use crate::incident::Incidents;
 use crate::metrics::ModuleMetrics;
+use crate::safety::audit::ModuleAudit;
 use crate::safety::credentials::Credentials;
 use crate::storage::Store;
 
@@ -26,6 +27,8 @@ pub struct Context {
     pub store: Store,
     /// The service that reads and changes incidents.
     pub incidents: Incidents,
+    /// The audit log, in which the module can act only for itself.
+    pub audit: ModuleAudit,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// The module's metrics.

@@ -26,6 +26,7 @@ pub use token::{NewToken, SubjectRule, Token};
 
 use self::key::StoredKey;
 use self::session::StoredSession;
+use super::audit::{self, Audit};
 use super::identity::Identity;
 
 /// The longest life of a key.
@@ -57,6 +58,7 @@ const SWEPT: usize = 100;
 pub struct Credentials {
     bus: Bus,
     clock: Arc<dyn Clock>,
+    audit: Audit,
     keys: Collection<StoredKey>,
     tokens: Collection<Token>,
     sessions: Collection<StoredSession>,
@@ -133,6 +135,7 @@ impl Credentials {
         bus: Bus,
         storage: SharedStorage,
         clock: Arc<dyn Clock>,
+        audit: Audit,
     ) -> Result<Self, StorageError> {
         let store = Store::new(storage, "system");
         Ok(Self {
@@ -143,7 +146,16 @@ impl Credentials {
             used: Arc::default(),
             bus,
             clock,
+            audit,
         })
+    }
+
+    /// Writes to the audit log that somebody was refused.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub async fn note_refusal(&self, record: audit::Record) -> Result<(), CredentialError> {
+        Ok(self.audit.append(record).await?)
     }
 
     /// Makes a key on behalf of `by`. The text is nowhere else: show it once.

@@ -19,6 +19,7 @@ use axum::http::HeaderMap;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use opspilot_core::config::Role as CallerRole;
+use opspilot_core::error::chain;
 use opspilot_core::module::{Context, RunError};
 use opspilot_core::safety::credentials::Source;
 use opspilot_core::safety::identity::{Identity, Kind, Method};
@@ -145,8 +146,8 @@ impl Door {
         }
         let credential = match Credential::of(headers) {
             Ok(Some(credential)) => credential,
-            Ok(None) => return Err(self.refuse(address, "none").await),
-            Err(_) => return Err(self.refuse_bad(address, "malformed").await),
+            Ok(None) => return Err(self.refuse(address, "none")),
+            Err(_) => return Err(self.refuse_bad(address, "malformed")),
         };
         if let Some(wait) = access.guesses.wait(address) {
             self.state.metrics().refused(Refusal::Credential);
@@ -155,10 +156,10 @@ impl Door {
         let caller = match self.identify(authenticator, &credential, address).await {
             Ok(caller) => caller,
             Err(Refused::Broken(error)) => return Err(error.into()),
-            Err(refused) => return Err(self.refuse_bad(address, &refused.reason()).await),
+            Err(refused) => return Err(self.refuse_bad(address, &refused.reason())),
         };
-        self.check_csrf(headers, &caller).await?;
-        self.authorise(&caller).await?;
+        self.check_csrf(headers, &caller)?;
+        self.authorise(&caller)?;
         Ok(Some(caller))
     }
 
@@ -192,7 +193,7 @@ impl Door {
         }
     }
 
-    async fn check_csrf(&self, headers: &HeaderMap, caller: &Caller) -> Result<(), Problem> {
+    fn check_csrf(&self, headers: &HeaderMap, caller: &Caller) -> Result<(), Problem> {
         let Some(session) = caller.session().filter(|_| self.route.method != Verb::Get) else {
             return Ok(());
         };
@@ -210,36 +211,34 @@ impl Door {
             caller.address(),
             caller.identity().subject(),
             "csrf",
-        )
-        .await;
+        );
         Err(Problem::of(Code::CSRF))
     }
 
-    async fn authorise(&self, caller: &Caller) -> Result<(), Problem> {
+    fn authorise(&self, caller: &Caller) -> Result<(), Problem> {
         let (role, kind) = (caller.identity().role(), caller.identity().kind());
         if self.route.admits(role, kind) {
             return Ok(());
         }
         self.state.metrics().refused(Refusal::Role);
         let subject = caller.identity().subject();
-        self.write("auth.forbidden", caller.address(), subject, role_name(role))
-            .await;
+        self.write("auth.forbidden", caller.address(), subject, role_name(role));
         Err(Problem::of(Code::FORBIDDEN))
     }
 
     /// Refuses a request with a bad credential, which counts as a guess.
-    async fn refuse_bad(&self, address: IpAddr, reason: &str) -> Problem {
+    fn refuse_bad(&self, address: IpAddr, reason: &str) -> Problem {
         self.state.access.guesses.count(address);
-        self.refuse(address, reason).await
+        self.refuse(address, reason)
     }
 
-    async fn refuse(&self, address: IpAddr, reason: &str) -> Problem {
+    fn refuse(&self, address: IpAddr, reason: &str) -> Problem {
         self.state.metrics().refused(Refusal::Credential);
-        self.write("auth.refused", address, "", reason).await;
+        self.write("auth.refused", address, "", reason);
         Problem::of(Code::UNAUTHENTICATED)
     }
 
-    async fn write(&self, action: &'static str, address: IpAddr, subject: &str, reason: &str) {
+    fn write(&self, action: &'static str, address: IpAddr, subject: &str, reason: &str) {
         let refusal = Entry {
             action,
             address,
@@ -247,7 +246,7 @@ impl Door {
             reason: reason.to_owned(),
             route: format!("{} {}", self.route.method.as_str(), self.route.path),
         };
-        self.state.access.trail.write(&self.state, refusal).await;
+        self.state.access.trail.write(&self.state, refusal);
     }
 }
 
@@ -283,7 +282,7 @@ impl State {
             credentials
                 .note_use(&id)
                 .await
-                .map_err(|error| error.to_string())
+                .map_err(|error| chain(&error))
         });
     }
 
@@ -299,7 +298,7 @@ impl State {
             credentials
                 .note_session(&session)
                 .await
-                .map_err(|error| error.to_string())
+                .map_err(|error| chain(&error))
         });
     }
 

@@ -93,7 +93,7 @@ async fn log_in(state: &State, address: IpAddr, key: &str, cookie: Cookie) -> An
         }
         Err(refused) => {
             drop(attempt);
-            return Err(refuse(state, address, &refused).await);
+            return Err(refuse(state, address, &refused));
         }
     };
     attempt.forgive();
@@ -135,7 +135,7 @@ pub(super) async fn end(
     Ok(response)
 }
 
-async fn refuse(state: &State, address: IpAddr, refused: &Refused) -> Problem {
+fn refuse(state: &State, address: IpAddr, refused: &Refused) -> Problem {
     state.metrics().refused(Refusal::Credential);
     let refusal = access::Entry {
         action: "auth.refused",
@@ -144,6 +144,6 @@ async fn refuse(state: &State, address: IpAddr, refused: &Refused) -> Problem {
         reason: refused.reason(),
         route: "POST /session".to_owned(),
     };
-    state.access.trail().write(state, refusal).await;
+    state.access.trail().write(state, refusal);
     Problem::of(Code::UNAUTHENTICATED)
 }

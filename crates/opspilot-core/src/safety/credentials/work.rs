@@ -46,7 +46,7 @@ impl<C: Change> Work for Audited<C> {
 
 impl Audited<()> {
     async fn note(&self, tx: &mut Tx, entry: Entry) -> Result<(), CredentialError> {
-        entry.append(&self.credentials, tx, &self.by).await
+        Ok(entry.append(&self.credentials.audit, tx, &self.by).await?)
     }
 }
 

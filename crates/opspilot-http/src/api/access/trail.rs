@@ -6,7 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use opspilot_core::clock::Timestamp;
+use opspilot_core::error::chain;
 use opspilot_core::resilience::{Decision, SlidingWindow};
+use opspilot_core::safety::audit::Record;
 use tokio::time::Instant;
 use tracing::info;
 
@@ -74,8 +76,8 @@ impl Default for Written {
 }
 
 impl Trail {
-    /// Writes a refusal, unless its address has had enough of them written.
-    pub(in crate::api) async fn write(&self, state: &State, refusal: Entry) {
+    /// Writes a refusal, unless its address has had enough of them written. The answer does not wait for that.
+    pub(in crate::api) fn write(&self, state: &State, refusal: Entry) {
         let Some(left_out) = self.admit(refusal.address) else {
             return;
         };
@@ -91,7 +93,26 @@ impl Trail {
             action,
             address, subject, reason, route, left_out, "request refused"
         );
-        let _ = state;
+        let Some(access) = &state.cx.access else {
+            return;
+        };
+        let actor = match subject.as_str() {
+            "" => format!("anonymous@{address}"),
+            _ => subject,
+        };
+        let record = Record::new(action, actor)
+            .target(route)
+            .detail("reason", reason)
+            .detail("address", address);
+        let record = match left_out {
+            0 => record,
+            _ => record.detail("leftOut", left_out),
+        };
+        let credentials = access.credentials.clone();
+        state.aside("refusal", async move {
+            let written = credentials.note_refusal(record).await;
+            written.map_err(|error| chain(&error))
+        });
     }
 
     /// How many refusals were left out before this one; `None` if this one is left out as well.
