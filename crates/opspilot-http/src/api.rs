@@ -88,7 +88,7 @@ impl Module for Api {
                 wanted.ip()
             )));
         }
-        let access = Access::open(cx, &self.options.base_path).await?;
+        let access = Access::open(cx, &self.options.base_path, self.api_limits).await?;
         let listener = TcpListener::bind(wanted)
             .await
             .map_err(|error| cannot_bind(wanted, error))?;

@@ -30,7 +30,7 @@ use super::caller::{Caller, OpenSession};
 use super::metrics::Refusal;
 use super::problem::{Code, Problem};
 use super::routes::{Role, Route, Verb};
-use super::state::State;
+use super::state::{ApiLimits, State};
 use crate::auth::{Authenticator, Refused};
 use crate::server::Peer;
 
@@ -43,12 +43,6 @@ use self::paths::PublicPaths;
 
 /// The header that carries a session's CSRF token.
 const CSRF: &str = "x-csrf-token";
-
-/// How many bad credentials a minute one address may show on ordinary routes before it has to wait.
-pub(super) const BAD_CREDENTIALS: usize = 30;
-
-/// How many log-ins a minute may fail from one address.
-pub(super) const BAD_LOGINS: usize = 5;
 
 /// What decides who may do what.
 #[derive(Debug)]
@@ -69,7 +63,11 @@ impl Access {
     ///
     /// # Errors
     /// When they cannot be used, or a path is public that never is.
-    pub(super) async fn open(cx: &Context, base_path: &str) -> Result<Self, RunError> {
+    pub(super) async fn open(
+        cx: &Context,
+        base_path: &str,
+        limits: ApiLimits,
+    ) -> Result<Self, RunError> {
         let Some(access) = &cx.access else {
             return Err(RunError::message(
                 "this module is not given what checks credentials",
@@ -81,8 +79,8 @@ impl Access {
         };
         Ok(Self {
             public: PublicPaths::new(&access.auth.public_paths, base_path)?,
-            guesses: Guesses::new(BAD_CREDENTIALS),
-            logins: Guesses::new(BAD_LOGINS),
+            guesses: Guesses::new(limits.bad_credentials),
+            logins: Guesses::new(limits.bad_logins),
             trail: Trail::default(),
             authenticator,
         })

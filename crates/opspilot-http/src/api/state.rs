@@ -15,13 +15,17 @@ use super::names::Names;
 use super::problem::Problem;
 use super::rate::RateLimiter;
 
-/// How long a request may take.
+/// What a request may take.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ApiLimits {
-    /// The whole request.
+    /// The time of the whole request.
     pub(super) request: Duration,
-    /// The arrival of its body.
+    /// The time of the arrival of its body.
     pub(super) body: Duration,
+    /// How many bad credentials a minute one address may show before it has to wait.
+    pub(super) bad_credentials: usize,
+    /// How many log-ins a minute may fail from one address.
+    pub(super) bad_logins: usize,
 }
 
 impl Default for ApiLimits {
@@ -29,6 +33,8 @@ impl Default for ApiLimits {
         Self {
             request: Duration::from_secs(30),
             body: Duration::from_secs(15),
+            bad_credentials: 30,
+            bad_logins: 5,
         }
     }
 }
@@ -82,7 +88,7 @@ impl State {
 }
 
 impl Shared {
-    /// How long a request may take.
+    /// What a request may take.
     pub(super) const fn limits(&self) -> ApiLimits {
         self.limits
     }
