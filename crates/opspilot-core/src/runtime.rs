@@ -20,6 +20,7 @@ use crate::module::{
     Category, Factory, HealthReporter, Manifest, OrderError, Registry, ReloadReport,
     ReloadRequests, RunError, System, Watched,
 };
+use crate::oncall::OnCall;
 use crate::storage::{SharedStorage, StorageError};
 
 /// How long consumers may take to see the last events at a stop.
@@ -66,6 +67,7 @@ struct Shared {
     storage: SharedStorage,
     bus: Bus,
     incidents: Incidents,
+    on_call: OnCall,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
     system: System,
@@ -111,6 +113,7 @@ impl Runtime {
         let (health, core_health) = HealthReporter::new(Arc::clone(&clock));
         let bus = Bus::start(Arc::clone(&storage), Arc::clone(&clock), &metrics, health).await?;
         let incidents = Incidents::open(bus.clone(), Arc::clone(&storage)).await?;
+        let on_call = OnCall::open(Arc::clone(&storage), Arc::clone(&clock)).await?;
         let (system, reloads) = System::new(bus.clone(), metrics.clone(), Arc::clone(&clock));
         system.watch(Watched::constant(&CORE, core_health));
         let shared = Arc::new(Shared {
@@ -118,6 +121,7 @@ impl Runtime {
             storage,
             bus,
             incidents,
+            on_call,
             clock,
             metrics,
             system,
@@ -285,6 +289,7 @@ impl Runtime {
         if let Some(module) = self.modules.remove(id) {
             module.stop().await;
             self.shared.bus.remove_stages(id).await;
+            self.shared.on_call.withdraw_channels(id);
             self.shared.system.unwatch(id);
         }
     }

@@ -9,6 +9,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::incident::Incidents;
 use crate::metrics::Metrics;
 use crate::module::{Context, HealthReporter, Manifest, System, Tasks, Watched};
+use crate::oncall::OnCall;
 use crate::storage::{MemoryStorage, SharedStorage, Store};
 
 /// A bus with incidents on some storage, and contexts for modules on it.
@@ -20,6 +21,8 @@ pub struct Bench {
     pub bus: Bus,
     /// The incidents.
     pub incidents: Incidents,
+    /// Who is on call.
+    pub on_call: OnCall,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The metrics.
@@ -47,11 +50,15 @@ impl Bench {
         let incidents = Incidents::open(bus.clone(), Arc::clone(&storage))
             .await
             .expect("the storage of a test works");
+        let on_call = OnCall::open(Arc::clone(&storage), Arc::clone(&clock))
+            .await
+            .expect("the storage of a test works");
         let (system, _) = System::new(bus.clone(), metrics.clone(), Arc::clone(&clock));
         Self {
             storage,
             bus,
             incidents,
+            on_call,
             clock,
             metrics,
             system,
@@ -68,6 +75,7 @@ impl Bench {
             bus: self.bus.of_module(manifest.rights(), health.clone()),
             store: Store::new(Arc::clone(&self.storage), manifest.id),
             incidents: self.incidents.clone(),
+            on_call: self.on_call.clone(),
             clock: Arc::clone(&self.clock),
             metrics: self.metrics.of_module(manifest.id),
             health,

@@ -11,6 +11,7 @@ use crate::bus::ModuleBus;
 use crate::clock::Clock;
 use crate::incident::Incidents;
 use crate::metrics::ModuleMetrics;
+use crate::oncall::OnCall;
 use crate::storage::Store;
 
 /// What a module is given: it reaches nothing else.
@@ -24,6 +25,8 @@ pub struct Context {
     pub store: Store,
     /// The service that reads and changes incidents.
     pub incidents: Incidents,
+    /// Who is on call, and on which channels people are reached.
+    pub on_call: OnCall,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// The module's metrics.

@@ -260,6 +260,7 @@ impl Actor {
             bus: shared.bus.of_module(manifest.rights(), self.health.clone()),
             store: Store::new(Arc::clone(&shared.storage), manifest.id),
             incidents: shared.incidents.clone(),
+            on_call: shared.on_call.clone(),
             clock: Arc::clone(&shared.clock),
             metrics: shared.metrics.of_module(manifest.id),
             health: self.health.clone(),
