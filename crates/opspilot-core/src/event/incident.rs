@@ -171,7 +171,7 @@ pub struct IncidentEscalated {
     /// Why now, in a few words.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
-    /// Milliseconds since the incident arrived.
+    /// Milliseconds since the incident arrived, or came back after it was resolved.
     pub elapsed_ms: u64,
     /// The incident's severity.
     pub severity: Severity,
