@@ -7,6 +7,7 @@ mod action;
 mod enrichment;
 mod envelope;
 mod incident;
+mod runbook;
 mod system;
 
 use std::fmt;
@@ -22,6 +23,7 @@ pub use incident::{
     IncidentCleared, IncidentCreated, IncidentEscalated, IncidentRepeated, IncidentStorm,
     IncidentSuppressed, IncidentUpdated,
 };
+pub use runbook::{RunbookCompleted, RunbookStarted, RunbookStepCompleted};
 pub use system::{DeliveryFailed, ModuleLifecycle, ModuleState};
 
 /// A fact of the incident plane.
@@ -73,6 +75,9 @@ pub const CORE_EVENTS: &[EventKind] = &[
     EventKind::of::<ActionApproved>(),
     EventKind::of::<ActionDenied>(),
     EventKind::of::<ActionExecuted>(),
+    EventKind::of::<RunbookStarted>(),
+    EventKind::of::<RunbookStepCompleted>(),
+    EventKind::of::<RunbookCompleted>(),
     EventKind::of::<ModuleLifecycle>(),
     EventKind::of::<DeliveryFailed>(),
 ];
