@@ -1,5 +1,6 @@
 //! The runtime: starts modules in order, supervises them, reloads and stops them.
 
+mod audit;
 mod supervisor;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
+use self::audit::{Keeper, reloaded};
 use self::supervisor::{Prepared, Supervised};
 use crate::bus::Bus;
 use crate::clock::Clock;
@@ -21,6 +23,8 @@ use crate::module::{
     ReloadRequests, RunError, System, Watched,
 };
 use crate::oncall::OnCall;
+use crate::safety::audit::{Audit, Record, SigningKey};
+use crate::safety::runbook::RunbookRuns;
 use crate::storage::{SharedStorage, StorageError};
 
 /// How long consumers may take to see the last events at a stop.
@@ -49,6 +53,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Where metrics are kept.
     pub metrics: Metrics,
+    /// What signs the audit log.
+    pub audit_key: SigningKey,
 }
 
 /// Running modules.
@@ -57,6 +63,7 @@ pub struct Runtime {
     shared: Arc<Shared>,
     config: Config,
     modules: BTreeMap<&'static str, Supervised>,
+    keeper: Keeper,
     reloads: Option<ReloadRequests>,
 }
 
@@ -68,6 +75,8 @@ struct Shared {
     bus: Bus,
     incidents: Incidents,
     on_call: OnCall,
+    runbooks: RunbookRuns,
+    audit: Audit,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
     system: System,
@@ -108,12 +117,21 @@ impl Runtime {
             storage,
             clock,
             metrics,
+            audit_key,
         } = parts;
         let order = registry.start_order(config.enabled_modules().map(ModuleOptions::id))?;
         let (health, core_health) = HealthReporter::new(Arc::clone(&clock));
         let bus = Bus::start(Arc::clone(&storage), Arc::clone(&clock), &metrics, health).await?;
-        let incidents = Incidents::open(bus.clone(), Arc::clone(&storage)).await?;
-        let on_call = OnCall::open(Arc::clone(&storage), Arc::clone(&clock)).await?;
+        let audit = Audit::open(bus.clone(), Arc::clone(&storage), audit_key).await?;
+        let incidents = Incidents::open(bus.clone(), Arc::clone(&storage), audit.clone()).await?;
+        let on_call = OnCall::open(bus.clone(), Arc::clone(&storage), audit.clone()).await?;
+        let runbooks = RunbookRuns::open(
+            bus.clone(),
+            Arc::clone(&storage),
+            incidents.clone(),
+            audit.clone(),
+        )
+        .await?;
         let (system, reloads) = System::new(bus.clone(), metrics.clone(), Arc::clone(&clock));
         system.watch(Watched::constant(&CORE, core_health));
         let shared = Arc::new(Shared {
@@ -122,11 +140,14 @@ impl Runtime {
             bus,
             incidents,
             on_call,
+            runbooks,
+            audit,
             clock,
             metrics,
             system,
         });
         let mut runtime = Self {
+            keeper: Keeper::start(&shared.audit, config.audit.retention()),
             shared,
             config,
             modules: BTreeMap::new(),
@@ -134,6 +155,7 @@ impl Runtime {
         };
         match runtime.start_modules(&order).await {
             Ok(()) => {
+                runtime.tell(runtime.started()).await;
                 runtime.shared.system.set_ready(true);
                 Ok(runtime)
             }
@@ -156,6 +178,12 @@ impl Runtime {
         &self.shared.incidents
     }
 
+    /// The audit log.
+    #[must_use]
+    pub fn audit(&self) -> &Audit {
+        &self.shared.audit
+    }
+
     /// The requests for a reload that modules make; whoever drives the runtime answers them with
     /// [`Runtime::reload`]. `None` when they were taken before.
     #[must_use]
@@ -169,6 +197,15 @@ impl Runtime {
     /// # Errors
     /// When `config` is wrong: nothing is changed then. When a module cannot start: it is off, the others run.
     pub async fn reload(&mut self, config: Config) -> Result<ReloadReport, StartError> {
+        let result = self.go_over_to(config).await;
+        match &result {
+            Ok(report) => self.tell(reloaded(report)).await,
+            Err(error) => self.tell_refused(&crate::error::chain(error)).await,
+        }
+        result
+    }
+
+    async fn go_over_to(&mut self, config: Config) -> Result<ReloadReport, StartError> {
         let order = self
             .shared
             .registry
@@ -218,6 +255,7 @@ impl Runtime {
 
     /// Stops in the order of the flow: sources first, then what they feed, then the bus and the storage.
     pub async fn stop(mut self) {
+        let was_ready = self.shared.system.is_ready();
         self.shared.system.set_ready(false);
         for category in [
             Category::Connector,
@@ -231,6 +269,11 @@ impl Runtime {
         for category in [Category::Notifier, Category::Openclaw, Category::Ui] {
             self.stop_category(category).await;
         }
+        self.keeper.stop().await;
+        if was_ready {
+            self.tell(Record::new("system.stopped", CORE.id)).await;
+        }
+        self.sign_end().await;
         self.shared.bus.close(tokio::time::sleep(LAST_WRITES)).await;
         if let Err(error) = self.shared.storage.close().await {
             warn!(error = %crate::error::chain(&error), "storage did not close cleanly");

@@ -6,9 +6,13 @@
 //!
 //! - [`action`]: an action with everything that a token is bound to, and [`action::Approved`], the only value that an
 //!   executor accepts;
+//! - [`audit`]: the hash-chained, signed log of what was done, by whom;
 //! - [`catalogue`]: the types of action that there are, each with its executor;
-//! - [`identity`]: people, services and agents, and what they may do.
+//! - [`identity`]: people, services and agents, and what they may do;
+//! - [`runbook`]: ordered steps for an incident, whose deeds pass the gate like all others.
 
 pub mod action;
+pub mod audit;
 pub mod catalogue;
 pub mod identity;
+pub mod runbook;

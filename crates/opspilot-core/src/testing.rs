@@ -10,6 +10,8 @@ use crate::incident::Incidents;
 use crate::metrics::Metrics;
 use crate::module::{Context, HealthReporter, Manifest, System, Tasks, Watched};
 use crate::oncall::OnCall;
+use crate::safety::audit::{Audit, SigningKey};
+use crate::safety::runbook::RunbookRuns;
 use crate::storage::{MemoryStorage, SharedStorage, Store};
 
 /// A bus with incidents on some storage, and contexts for modules on it.
@@ -23,6 +25,10 @@ pub struct Bench {
     pub incidents: Incidents,
     /// Who is on call.
     pub on_call: OnCall,
+    /// The runs of runbooks.
+    pub runbooks: RunbookRuns,
+    /// The audit log, signed with the same key on every bench; nobody keeps it.
+    pub audit: Audit,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The metrics.
@@ -47,18 +53,31 @@ impl Bench {
         let bus = Bus::start(Arc::clone(&storage), Arc::clone(&clock), &metrics, health)
             .await
             .expect("the storage of a test works");
-        let incidents = Incidents::open(bus.clone(), Arc::clone(&storage))
+        let audit = Audit::open(bus.clone(), Arc::clone(&storage), SigningKey::of_tests())
             .await
             .expect("the storage of a test works");
-        let on_call = OnCall::open(Arc::clone(&storage), Arc::clone(&clock))
+        let incidents = Incidents::open(bus.clone(), Arc::clone(&storage), audit.clone())
             .await
             .expect("the storage of a test works");
+        let on_call = OnCall::open(bus.clone(), Arc::clone(&storage), audit.clone())
+            .await
+            .expect("the storage of a test works");
+        let runbooks = RunbookRuns::open(
+            bus.clone(),
+            Arc::clone(&storage),
+            incidents.clone(),
+            audit.clone(),
+        )
+        .await
+        .expect("the storage of a test works");
         let (system, _) = System::new(bus.clone(), metrics.clone(), Arc::clone(&clock));
         Self {
             storage,
             bus,
             incidents,
             on_call,
+            runbooks,
+            audit,
             clock,
             metrics,
             system,
@@ -76,6 +95,8 @@ impl Bench {
             store: Store::new(Arc::clone(&self.storage), manifest.id),
             incidents: self.incidents.clone(),
             on_call: self.on_call.clone(),
+            runbooks: self.runbooks.clone(),
+            audit: self.audit.of_module(manifest.id),
             clock: Arc::clone(&self.clock),
             metrics: self.metrics.of_module(manifest.id),
             health,

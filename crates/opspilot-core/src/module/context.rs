@@ -12,6 +12,8 @@ use crate::clock::Clock;
 use crate::incident::Incidents;
 use crate::metrics::ModuleMetrics;
 use crate::oncall::OnCall;
+use crate::safety::audit::ModuleAudit;
+use crate::safety::runbook::RunbookRuns;
 use crate::storage::Store;
 
 /// What a module is given: it reaches nothing else.
@@ -27,6 +29,10 @@ pub struct Context {
     pub incidents: Incidents,
     /// Who is on call, and on which channels people are reached.
     pub on_call: OnCall,
+    /// The runs of runbooks.
+    pub runbooks: RunbookRuns,
+    /// The audit log, in which the module can act only for itself.
+    pub audit: ModuleAudit,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// The module's metrics.

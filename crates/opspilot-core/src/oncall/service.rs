@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::record::{Channel, Override, OverrideRequest, Person, Source};
 use super::schedule::{Duty, Schedule};
-use crate::clock::{Clock, Timestamp};
+use crate::bus::{Bus, PublishError, Tx, Work};
+use crate::clock::Timestamp;
 use crate::event::EventId;
-use crate::storage::{Collection, Expect, Query, SharedStorage, StorageError, Store, WriteBatch};
+use crate::safety::audit::{Audit, Record as AuditRecord};
+use crate::storage::{Collection, Query, SharedStorage, StorageError, Store};
 
 /// The namespace of the stand-ins.
 const NAMESPACE: &str = "core.oncall";
@@ -30,7 +33,8 @@ pub struct OnCall(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    clock: Arc<dyn Clock>,
+    bus: Bus,
+    audit: Audit,
     stored: Collection<Override>,
     state: RwLock<State>,
     changes: watch::Sender<u64>,
@@ -91,14 +95,21 @@ pub enum OnCallError {
     /// The storage does not work.
     #[error("overrides cannot be stored or read")]
     Storage(#[from] StorageError),
+    /// The change could not be stored.
+    #[error("the change could not be stored")]
+    Publish(#[from] PublishError),
 }
 
 impl OnCall {
-    /// Opens the stand-ins in `storage`.
+    /// Opens the stand-ins in `storage`; changes go through `bus`, and `audit` tells of each.
     ///
     /// # Errors
     /// When the storage cannot be read.
-    pub async fn open(storage: SharedStorage, clock: Arc<dyn Clock>) -> Result<Self, StorageError> {
+    pub async fn open(
+        bus: Bus,
+        storage: SharedStorage,
+        audit: Audit,
+    ) -> Result<Self, StorageError> {
         let stored: Collection<Override> = Store::new(storage, NAMESPACE).collection().await?;
         // Ids are time-ordered, so the order of the keys is the order of entry.
         let (entered, _) = stored.query(&Query::by_key(LIMIT)).await?;
@@ -107,7 +118,8 @@ impl OnCall {
             ..State::default()
         };
         Ok(Self(Arc::new(Inner {
-            clock,
+            bus,
+            audit,
             stored,
             state: RwLock::new(state),
             changes: watch::channel(0).0,
@@ -178,7 +190,7 @@ impl OnCall {
         actor: &str,
     ) -> Result<Override, OnCallError> {
         let _entering = self.0.entering.lock().await;
-        let now = self.0.clock.now();
+        let now = self.0.bus.clock().now();
         self.check(&request, now)?;
         let expired = |one: &Override| one.until.plus(KEPT) < now;
         let kept = self.read(|state| Arc::clone(&state.entered));
@@ -187,29 +199,34 @@ impl OnCall {
             return Err(OnCallError::TooMany);
         }
         let added = request.entered_by(actor, now);
-        let mut batch = WriteBatch::default();
-        old.iter()
-            .for_each(|one| batch.push(self.0.stored.delete(&one.id)));
-        batch.push(self.0.stored.put(&added, Expect::Any)?);
-        self.0.stored.storage().apply(batch).await?;
+        let deed = AuditRecord::new("oncall.overrideAdded", actor)
+            .target(&*added.id)
+            .detail("schedule", &*added.schedule)
+            .detail("person", &*added.person)
+            .detail("from", added.from.to_string())
+            .detail("until", added.until.to_string());
+        let old = old.into_iter().map(|one| one.id).collect();
+        self.store(actor, (deed, Some(added.clone()), old)).await?;
         kept.push(added.clone());
         self.change(|state| state.entered = kept.into());
         Ok(added)
     }
 
-    /// Removes a stand-in that was entered, and returns it.
+    /// Removes a stand-in that was entered, on behalf of `actor`, and returns it.
     ///
     /// # Errors
     /// When there is no such stand-in, it stands in the configuration, or it cannot be removed.
-    pub async fn remove(&self, id: &str) -> Result<Override, OnCallError> {
+    pub async fn remove(&self, id: &str, actor: &str) -> Result<Override, OnCallError> {
         let _entering = self.0.entering.lock().await;
         let entered = self.read(|state| Arc::clone(&state.entered));
         let Some(removed) = entered.iter().find(|one| one.id == id) else {
             return Err(self.why_not(id));
         };
-        let mut batch = WriteBatch::default();
-        batch.push(self.0.stored.delete(id));
-        self.0.stored.storage().apply(batch).await?;
+        let deed = AuditRecord::new("oncall.overrideRemoved", actor)
+            .target(id)
+            .detail("schedule", &*removed.schedule)
+            .detail("person", &*removed.person);
+        self.store(actor, (deed, None, vec![id.to_owned()])).await?;
         let left = entered.iter().filter(|one| one.id != id).cloned().collect();
         self.change(|state| state.entered = left);
         Ok(removed.clone())
@@ -220,6 +237,21 @@ impl OnCall {
     #[must_use]
     pub fn reach(&self, targets: &[String], at: Timestamp) -> Reached {
         self.read(|state| state.reach(targets, at))
+    }
+
+    async fn store(
+        &self,
+        actor: &str,
+        (deed, added, old): (AuditRecord, Option<Override>, Vec<String>),
+    ) -> Result<(), OnCallError> {
+        let enter = Enter {
+            audit: self.0.audit.clone(),
+            stored: self.0.stored.clone(),
+            deed,
+            added,
+            old,
+        };
+        Ok(self.0.bus.transact(actor, enter).await??)
     }
 
     fn check(&self, request: &OverrideRequest, now: Timestamp) -> Result<(), OnCallError> {
@@ -294,6 +326,27 @@ impl OverrideRequest {
             added_at: now,
             reason: self.reason,
         }
+    }
+}
+
+struct Enter {
+    audit: Audit,
+    stored: Collection<Override>,
+    deed: AuditRecord,
+    added: Option<Override>,
+    old: Vec<String>,
+}
+
+#[async_trait]
+impl Work for Enter {
+    type Output = Result<(), StorageError>;
+
+    async fn run(self, tx: &mut Tx) -> Self::Output {
+        self.audit.append_in(tx, self.deed).await?;
+        self.old.iter().for_each(|id| tx.delete(&self.stored, id));
+        self.added
+            .iter()
+            .try_for_each(|one| tx.put(&self.stored, one))
     }
 }
 

@@ -10,7 +10,9 @@ use super::{
     Roster, Rotation, Schedule, Source, Step, Weekday, Zone,
 };
 use crate::clock::{Clock, ManualClock, Timestamp};
+use crate::safety::audit::AuditFilter;
 use crate::storage::{MemoryStorage, SharedStorage};
+use crate::testing::Bench;
 
 const WORKDAYS: [Weekday; 5] = [
     Weekday::Mon,
@@ -382,9 +384,18 @@ fn person(id: &str, channels: &[&str]) -> Person {
     }
 }
 
-async fn service(storage: &SharedStorage, clock: &Arc<ManualClock>) -> OnCall {
+async fn bench(storage: &SharedStorage, clock: &Arc<ManualClock>) -> Bench {
     let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(clock);
-    let on_call = OnCall::open(Arc::clone(storage), clock).await.unwrap();
+    let bench = Bench::on(Arc::clone(storage), clock).await;
+    offer(&bench.on_call);
+    bench
+}
+
+async fn service(storage: &SharedStorage, clock: &Arc<ManualClock>) -> OnCall {
+    bench(storage, clock).await.on_call
+}
+
+fn offer(on_call: &OnCall) {
     let weekly = layer(&["ann", "bob"], "2026-01-05T09:00", Step::Weeks(1));
     on_call.offer(Roster {
         people: vec![
@@ -394,7 +405,6 @@ async fn service(storage: &SharedStorage, clock: &Arc<ManualClock>) -> OnCall {
         ],
         schedules: vec![schedule("UTC", vec![weekly])],
     });
-    on_call
 }
 
 fn request(person: &str, from: &str, until: &str) -> OverrideRequest {
@@ -430,7 +440,7 @@ async fn stand_ins_are_kept_over_a_restart_until_they_are_removed() {
     assert_eq!(who(&again).as_deref(), Some("bob"));
     let one = std::slice::from_ref(&added);
     assert_eq!(again.overrides("primary").unwrap(), one);
-    assert_eq!(again.remove(&added.id).await.unwrap(), added);
+    assert_eq!(again.remove(&added.id, "eve").await.unwrap(), added);
     assert_eq!(who(&again).as_deref(), Some("ann"));
     assert!(
         service(&storage, &clock)
@@ -439,8 +449,29 @@ async fn stand_ins_are_kept_over_a_restart_until_they_are_removed() {
             .unwrap()
             .is_empty()
     );
-    let missing = again.remove(&added.id).await;
+    let missing = again.remove(&added.id, "eve").await;
     assert!(matches!(missing, Err(OnCallError::NoSuchOverride(_))));
+}
+
+#[tokio::test]
+async fn the_audit_log_tells_who_entered_and_removed_a_stand_in() {
+    let storage: SharedStorage = Arc::new(MemoryStorage::default());
+    let clock = ManualClock::starting_at(at("2026-01-05T10:00:00Z"));
+    let bench = bench(&storage, &clock).await;
+    let wanted = request("bob", "2026-01-06T00:00:00Z", "2026-01-07T00:00:00Z");
+    let added = bench.on_call.add(wanted, "dee").await.unwrap();
+    bench.on_call.remove(&added.id, "eve").await.unwrap();
+    let filter = AuditFilter::default();
+    let (entries, _) = bench.audit.list(&filter, None, 10).await.unwrap();
+    let told: Vec<_> = entries
+        .iter()
+        .map(|entry| (&*entry.action, &*entry.actor, entry.target.as_deref()))
+        .collect();
+    let expected = [
+        ("oncall.overrideRemoved", "eve", Some(&*added.id)),
+        ("oncall.overrideAdded", "dee", Some(&*added.id)),
+    ];
+    assert_eq!(told, expected);
 }
 
 #[tokio::test]

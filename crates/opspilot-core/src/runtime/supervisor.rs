@@ -261,6 +261,8 @@ impl Actor {
             store: Store::new(Arc::clone(&shared.storage), manifest.id),
             incidents: shared.incidents.clone(),
             on_call: shared.on_call.clone(),
+            runbooks: shared.runbooks.clone(),
+            audit: shared.audit.of_module(manifest.id),
             clock: Arc::clone(&shared.clock),
             metrics: shared.metrics.of_module(manifest.id),
             health: self.health.clone(),

@@ -133,6 +133,7 @@ async fn start(yaml: &str) -> Result<Runtime, StartError> {
         storage: Arc::new(MemoryStorage::default()),
         clock: SystemClock::shared(),
         metrics: Metrics::default(),
+        audit_key: crate::safety::audit::SigningKey::ephemeral().unwrap(),
     };
     Runtime::start(parts, config(yaml)).await
 }

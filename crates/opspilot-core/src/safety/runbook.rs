@@ -15,4 +15,4 @@ mod tests;
 
 pub use machine::{NotNow, Told};
 pub use record::{Run, RunState, RunStep, Runbook, Step, StepAction, StepKind, StepState};
-pub use service::{Runbooks, RunbookError, RunbookRuns};
+pub use service::{RunbookError, RunbookRuns, Runbooks};

@@ -49,7 +49,12 @@ impl Run {
             incident_id: incident.clone(),
             state,
             note: None,
-            steps: runbook.steps.iter().cloned().map(RunStep::pending).collect(),
+            steps: runbook
+                .steps
+                .iter()
+                .cloned()
+                .map(RunStep::pending)
+                .collect(),
             approves_per_step,
             proposal: None,
             started_by: actor.to_owned(),
@@ -112,7 +117,9 @@ impl Run {
         };
         step.state = state;
         step.ended_at = Some(now);
-        step.output = output.map(|output| cut(output).to_owned()).or(step.output.take());
+        if let Some(output) = output {
+            step.output = Some(cut(output).to_owned());
+        }
         step.ended_by = actor.map(str::to_owned);
         let has_failed = state == StepState::Failed && !step.step.may_fail;
         let mut told = vec![Told::Step(self.step_over(index))];
@@ -154,7 +161,10 @@ impl Run {
     /// When the run is not paused.
     pub fn resume(&mut self, now: Timestamp) -> Result<(), NotNow> {
         if self.state != RunState::Paused {
-            return Err(NotNow(format!("run `{}` is {}, not paused", self.id, self.state)));
+            return Err(NotNow(format!(
+                "run `{}` is {}, not paused",
+                self.id, self.state
+            )));
         }
         if let Some(index) = self.at_hand()
             && let Some(step) = self.steps.get_mut(index)
@@ -179,7 +189,10 @@ impl Run {
         let step = self.check_at_hand(index)?;
         if !matches!(step.state, StepState::AwaitingPerson | StepState::Unknown) {
             let state = step.state.as_str();
-            return Err(NotNow(format!("step {} is {state}: it is not for a person to end", index + 1)));
+            return Err(NotNow(format!(
+                "step {} is {state}: it is not for a person to end",
+                index + 1
+            )));
         }
         self.go_on(now);
         Ok(self.end_step(StepState::Completed, note, Some(actor), now))
@@ -197,7 +210,10 @@ impl Run {
     ) -> Result<Vec<Told>, NotNow> {
         let step = self.check_at_hand(index)?;
         if step.state == StepState::Executing && step.step.kind.is_executable() {
-            return Err(NotNow(format!("step {} is under way: wait until it is over", index + 1)));
+            return Err(NotNow(format!(
+                "step {} is under way: wait until it is over",
+                index + 1
+            )));
         }
         self.go_on(now);
         Ok(self.end_step(StepState::Skipped, note, Some(actor), now))
@@ -206,9 +222,18 @@ impl Run {
     /// The ids of the proposals that nobody decided yet, as far as the run knows.
     #[must_use]
     pub fn open_proposals(&self) -> Vec<String> {
-        let whole = self.proposal.iter().filter(|_| self.state == RunState::AwaitingApproval);
-        let steps = self.steps.iter().filter(|step| step.state == StepState::AwaitingApproval);
-        whole.chain(steps.filter_map(|step| step.proposal.as_ref())).cloned().collect()
+        let whole = self
+            .proposal
+            .iter()
+            .filter(|_| self.state == RunState::AwaitingApproval);
+        let steps = self
+            .steps
+            .iter()
+            .filter(|step| step.state == StepState::AwaitingApproval);
+        whole
+            .chain(steps.filter_map(|step| step.proposal.as_ref()))
+            .cloned()
+            .collect()
     }
 
     /// The run is no longer paused.
@@ -233,7 +258,9 @@ impl Run {
             Some(at_hand) if at_hand == index => {}
             Some(at_hand) => {
                 let (wanted, at_hand) = (index + 1, at_hand + 1);
-                return Err(NotNow(format!("step {wanted} is not at hand: step {at_hand} is")));
+                return Err(NotNow(format!(
+                    "step {wanted} is not at hand: step {at_hand} is"
+                )));
             }
             None => return Err(NotNow(format!("every step of run `{}` is over", self.id))),
         }
@@ -247,7 +274,12 @@ impl Run {
         self.updated_at = now;
         self.ended_at = Some(now);
         self.due_at = None;
-        let count = |wanted| self.steps.iter().filter(|step| step.state == wanted).count() as u64;
+        let count = |wanted| {
+            self.steps
+                .iter()
+                .filter(|step| step.state == wanted)
+                .count() as u64
+        };
         let duration = now.since(self.started_at).as_millis();
         vec![Told::Done(RunbookCompleted {
             execution_id: self.id.clone(),
@@ -307,5 +339,7 @@ impl Step {
 
 /// The first [`OUTPUT_LIMIT`] bytes, cut between characters.
 fn cut(output: &str) -> &str {
-    output.get(..output.floor_char_boundary(OUTPUT_LIMIT)).unwrap_or_default()
+    output
+        .get(..output.floor_char_boundary(OUTPUT_LIMIT))
+        .unwrap_or_default()
 }

@@ -102,14 +102,22 @@ impl RunbookRuns {
 
     /// Replaces the runbooks of the configuration.
     pub fn offer(&self, runbooks: Runbooks) {
-        *self.0.offered.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(runbooks);
+        *self
+            .0
+            .offered
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(runbooks);
         self.changed();
     }
 
     /// The runbooks of the configuration.
     #[must_use]
     pub fn runbooks(&self) -> Arc<Runbooks> {
-        let offered = self.0.offered.read().unwrap_or_else(PoisonError::into_inner);
+        let offered = self
+            .0
+            .offered
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&offered)
     }
 
@@ -125,7 +133,9 @@ impl RunbookRuns {
     /// [`RunbookError::NoSuchRun`], or when the storage cannot be read.
     pub async fn get(&self, id: &str) -> Result<Run, RunbookError> {
         let found = self.0.runs.get(id).await?;
-        found.map(|(run, _)| run).ok_or_else(|| RunbookError::NoSuchRun(id.to_owned()))
+        found
+            .map(|(run, _)| run)
+            .ok_or_else(|| RunbookError::NoSuchRun(id.to_owned()))
     }
 
     /// One page of the runs in one of `states` (all if there are none), newest first.
@@ -138,7 +148,9 @@ impl RunbookRuns {
         after: Option<Cursor>,
         limit: usize,
     ) -> Result<(Vec<Run>, Option<Cursor>), RunbookError> {
-        let query = Query::by_index("recent", prefixes(states), limit).descending().after(after);
+        let query = Query::by_index("recent", prefixes(states), limit)
+            .descending()
+            .after(after);
         Ok(self.0.runs.query(&query).await?)
     }
 
@@ -207,13 +219,19 @@ impl RunbookRuns {
         reason: Option<String>,
     ) -> Result<Run, RunbookError> {
         let subject = actor.subject().to_owned();
-        self.by_person(id, ("runbook.paused", None), actor, reason, move |run, _, now| {
-            if !run.state.holds_slot() {
-                return Err(NotNow(format!("run `{}` is {}", run.id, run.state)));
-            }
-            run.pause(format!("paused by {subject}"), now);
-            Ok(Vec::new())
-        })
+        self.by_person(
+            id,
+            ("runbook.paused", None),
+            actor,
+            reason,
+            move |run, _, now| {
+                if !run.state.holds_slot() {
+                    return Err(NotNow(format!("run `{}` is {}", run.id, run.state)));
+                }
+                run.pause(format!("paused by {subject}"), now);
+                Ok(Vec::new())
+            },
+        )
         .await
     }
 
@@ -227,9 +245,13 @@ impl RunbookRuns {
         actor: &Identity,
         reason: Option<String>,
     ) -> Result<Run, RunbookError> {
-        self.by_person(id, ("runbook.resumed", None), actor, reason, |run, _, now| {
-            run.resume(now).map(|()| Vec::new())
-        })
+        self.by_person(
+            id,
+            ("runbook.resumed", None),
+            actor,
+            reason,
+            |run, _, now| run.resume(now).map(|()| Vec::new()),
+        )
         .await
     }
 
@@ -244,12 +266,18 @@ impl RunbookRuns {
         reason: Option<String>,
     ) -> Result<Run, RunbookError> {
         let subject = actor.subject().to_owned();
-        self.by_person(id, ("runbook.aborted", None), actor, reason, move |run, _, now| {
-            if run.state.is_final() {
-                return Err(NotNow(format!("run `{}` is {}", run.id, run.state)));
-            }
-            Ok(run.end(RunState::Cancelled, format!("aborted by {subject}"), now))
-        })
+        self.by_person(
+            id,
+            ("runbook.aborted", None),
+            actor,
+            reason,
+            move |run, _, now| {
+                if run.state.is_final() {
+                    return Err(NotNow(format!("run `{}` is {}", run.id, run.state)));
+                }
+                Ok(run.end(RunState::Cancelled, format!("aborted by {subject}"), now))
+            },
+        )
         .await
     }
 
@@ -284,7 +312,10 @@ impl RunbookRuns {
         note: Option<String>,
     ) -> Result<Run, RunbookError> {
         let run = self.get(id).await?;
-        let is_approval = run.steps.get(step).is_some_and(|found| found.step.asks_a_person());
+        let is_approval = run
+            .steps
+            .get(step)
+            .is_some_and(|found| found.step.asks_a_person());
         if is_approval && actor.kind() != Kind::Human {
             return Err(RunbookError::Forbidden("only people approve"));
         }
@@ -327,7 +358,14 @@ impl RunbookRuns {
     /// When the storage cannot be read.
     pub async fn next_due(&self) -> Result<Option<Timestamp>, RunbookError> {
         let query = Query::by_index("due", vec![Vec::new()], 1);
-        Ok(self.0.runs.query(&query).await?.0.first().and_then(|run| run.due_at))
+        Ok(self
+            .0
+            .runs
+            .query(&query)
+            .await?
+            .0
+            .first()
+            .and_then(|run| run.due_at))
     }
 
     /// Removes runs that are over, but for the newest `kept`; at most 100 at once. Returns how many were removed.
@@ -400,7 +438,10 @@ impl RunbookRuns {
 
     /// How many runs hold a slot, at most `limit`.
     async fn active(&self, limit: usize) -> Result<usize, StorageError> {
-        let holding: Vec<_> = RunState::ALL.into_iter().filter(|state| state.holds_slot()).collect();
+        let holding: Vec<_> = RunState::ALL
+            .into_iter()
+            .filter(|state| state.holds_slot())
+            .collect();
         let query = Query::by_index("recent", prefixes(&holding), limit);
         Ok(self.0.runs.query(&query).await?.0.len())
     }
@@ -415,8 +456,14 @@ fn allow(actor: &Identity) -> Result<(), RunbookError> {
 }
 
 fn prefixes(states: &[RunState]) -> Vec<Vec<String>> {
-    let all = if states.is_empty() { &RunState::ALL[..] } else { states };
-    all.iter().map(|state| vec![state.as_str().to_owned()]).collect()
+    let all = if states.is_empty() {
+        &RunState::ALL[..]
+    } else {
+        states
+    };
+    all.iter()
+        .map(|state| vec![state.as_str().to_owned()])
+        .collect()
 }
 
 fn emit(tx: &mut Tx, told: Vec<Told>) {
@@ -486,7 +533,10 @@ impl Work for Change {
         let mut run = found.ok_or(RunbookError::NoSuchRun(self.id))?;
         let told = (self.step)(&mut run, tx.now())?;
         if let Some(deed) = self.deed {
-            inner.audit.append_in(tx, deed.about(&run.incident_id)).await?;
+            inner
+                .audit
+                .append_in(tx, deed.about(&run.incident_id))
+                .await?;
         }
         tx.put(&inner.runs, &run)?;
         emit(tx, told);
