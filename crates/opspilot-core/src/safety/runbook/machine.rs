@@ -1,6 +1,7 @@
 //! How a run comes from step to step. Everything here is a pure function of the time; who calls it writes the run and
 //! publishes what it tells in one transaction.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::record::{Run, RunState, RunStep, Runbook, Step, StepKind, StepState};
@@ -56,7 +57,7 @@ impl Run {
                 .map(RunStep::pending)
                 .collect(),
             approves_per_step,
-            proposal: None,
+            to_withdraw: Vec::new(),
             started_by: actor.to_owned(),
             started_at: now,
             updated_at: now,
@@ -87,6 +88,45 @@ impl Run {
         self.at_hand().and_then(|index| self.steps.get(index))
     }
 
+    /// The places of the executable steps that are not over.
+    #[must_use]
+    pub fn executable(&self) -> Vec<usize> {
+        let steps = self.steps.iter().enumerate();
+        let left = steps.filter(|(_, step)| step.needs_approval());
+        left.map(|(index, _)| index).collect()
+    }
+
+    /// The actions of the steps at `places` were proposed, in this order, and wait for an approval.
+    pub fn proposed(&mut self, places: &[usize], proposal: &str, now: Timestamp) {
+        for (action, index) in places.iter().enumerate() {
+            if let Some(step) = self.steps.get_mut(*index) {
+                step.proposal = Some((proposal.to_owned(), action));
+            }
+        }
+        self.updated_at = now;
+        if !self.approves_per_step {
+            self.state = RunState::AwaitingApproval;
+        } else if let Some(index) = self.at_hand()
+            && let Some(step) = self.steps.get_mut(index)
+        {
+            step.state = StepState::AwaitingApproval;
+        }
+    }
+
+    /// The approval of the step at hand is worth nothing any more: whatever it covers has to be proposed again.
+    pub fn needs_proposal(&mut self, now: Timestamp) {
+        let lost = self.step_at_hand().and_then(|step| step.proposal.clone());
+        for step in self.steps.iter_mut().filter(|step| step.needs_approval()) {
+            if lost.is_some()
+                && step.proposal.as_ref().map(|(id, _)| id) == lost.as_ref().map(|(id, _)| id)
+            {
+                *step = RunStep::pending(step.step.clone());
+            }
+        }
+        self.updated_at = now;
+        self.due_at = Some(now);
+    }
+
     /// The step at hand begins, in `state`; there is something to do again after `patience`.
     pub fn begin_step(&mut self, state: StepState, patience: Option<Duration>, now: Timestamp) {
         self.updated_at = now;
@@ -115,6 +155,8 @@ impl Run {
         let Some(step) = self.steps.get_mut(index) else {
             return Vec::new();
         };
+        let was_waiting = step.state == StepState::AwaitingApproval;
+        let unused = step.proposal.clone().filter(|_| was_waiting);
         step.state = state;
         step.ended_at = Some(now);
         if let Some(output) = output {
@@ -122,6 +164,7 @@ impl Run {
         }
         step.ended_by = actor.map(str::to_owned);
         let has_failed = state == StepState::Failed && !step.step.may_fail;
+        self.to_withdraw.extend(unused.map(|(id, _)| id));
         let mut told = vec![Told::Step(self.step_over(index))];
         self.updated_at = now;
         self.due_at = (self.state == RunState::Running).then_some(now);
@@ -219,32 +262,11 @@ impl Run {
         Ok(self.end_step(StepState::Skipped, note, Some(actor), now))
     }
 
-    /// The ids of the proposals that nobody decided yet, as far as the run knows.
-    #[must_use]
-    pub fn open_proposals(&self) -> Vec<String> {
-        let whole = self
-            .proposal
-            .iter()
-            .filter(|_| self.state == RunState::AwaitingApproval);
-        let steps = self
-            .steps
-            .iter()
-            .filter(|step| step.state == StepState::AwaitingApproval);
-        whole
-            .chain(steps.filter_map(|step| step.proposal.as_ref()))
-            .cloned()
-            .collect()
-    }
-
     /// The run is no longer paused.
     fn go_on(&mut self, now: Timestamp) {
-        let is_approved = self.approves_per_step || self.proposal.is_some();
-        let needs_approval = self.steps.iter().any(|step| step.needs_approval());
-        self.state = match self.state {
-            RunState::Paused if !is_approved && needs_approval => RunState::AwaitingApproval,
-            RunState::Paused => RunState::Running,
-            state => state,
-        };
+        if self.state == RunState::Paused {
+            self.state = RunState::Running;
+        }
         self.note = None;
         self.updated_at = now;
         self.due_at = Some(now);
@@ -273,7 +295,12 @@ impl Run {
         self.note.clone_from(&note);
         self.updated_at = now;
         self.ended_at = Some(now);
-        self.due_at = None;
+        let unused = self.steps.iter().filter(|step| !step.state.is_final());
+        let unused: BTreeSet<_> = unused
+            .filter_map(|step| Some(step.proposal.as_ref()?.0.clone()))
+            .collect();
+        self.to_withdraw.extend(unused);
+        self.due_at = (!self.to_withdraw.is_empty()).then_some(now);
         let count = |wanted| {
             self.steps
                 .iter()

@@ -91,9 +91,6 @@ pub struct Run {
     pub steps: Vec<RunStep>,
     /// True if each executable step is approved for itself, false if all are approved at once.
     pub approves_per_step: bool,
-    /// The proposal that holds every executable step, if they are approved at once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub proposal: Option<String>,
     /// Who started it: a person's subject or a module id.
     pub started_by: String,
     /// When it was started.
@@ -103,6 +100,9 @@ pub struct Run {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
+    /// Proposals that nobody needs any more, to be taken back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub to_withdraw: Vec<String>,
     /// When there is something to do next, whatever happens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
@@ -134,9 +134,9 @@ pub struct RunStep {
     pub step: Step,
     /// How far it has come.
     pub state: StepState,
-    /// The proposal that it waits for, if it is approved for itself.
+    /// The proposal that holds its action, and which of the proposal's actions that is, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub proposal: Option<String>,
+    pub proposal: Option<(String, usize)>,
     /// When it began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,

@@ -352,20 +352,25 @@ impl RunbookRuns {
         Ok(self.0.runs.query(&query).await?.0)
     }
 
-    /// When the next run has something to do.
+    /// When, later than `now`, the next run has something to do.
     ///
     /// # Errors
     /// When the storage cannot be read.
-    pub async fn next_due(&self) -> Result<Option<Timestamp>, RunbookError> {
-        let query = Query::by_index("due", vec![Vec::new()], 1);
-        Ok(self
-            .0
-            .runs
-            .query(&query)
-            .await?
-            .0
-            .first()
-            .and_then(|run| run.due_at))
+    pub async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, RunbookError> {
+        let query = Query {
+            from: Some(now.as_millis().saturating_add(1)),
+            ..Query::by_index("due", vec![Vec::new()], 1)
+        };
+        let (next, _) = self.0.runs.query(&query).await?;
+        Ok(next.first().and_then(|run| run.due_at))
+    }
+
+    /// How many runs are kept.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub async fn count(&self) -> Result<u64, RunbookError> {
+        Ok(self.0.runs.count().await?)
     }
 
     /// Removes runs that are over, but for the newest `kept`; at most 100 at once. Returns how many were removed.
