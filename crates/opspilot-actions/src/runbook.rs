@@ -131,7 +131,8 @@ impl Module for Runbook {
             return Err(RunError::message("was not initialised"));
         };
         let trigger = Trigger::new(self.choice.clone(), self.settings, cx);
-        cx.tasks.spawn("triggers", trigger.run(triggers, cx.clone()));
+        cx.tasks
+            .spawn("triggers", trigger.run(triggers, cx.clone()));
         Engine::new(news, self.settings, cx).run().await
     }
 

@@ -15,7 +15,9 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use action::{ActionApproved, ActionDenied, ActionExecuted, ActionProposed, ActionResult};
+pub use action::{
+    ActionApproved, ActionDenied, ActionExecuted, ActionProposed, ActionResult, ActionWithdrawn,
+};
 pub use enrichment::EnrichmentCompleted;
 pub(crate) use envelope::Header;
 pub use envelope::{Envelope, EnvelopeError, EventId};
@@ -78,6 +80,7 @@ pub const CORE_EVENTS: &[EventKind] = &[
     EventKind::of::<RunbookStarted>(),
     EventKind::of::<RunbookStepCompleted>(),
     EventKind::of::<RunbookCompleted>(),
+    EventKind::of::<ActionWithdrawn>(),
     EventKind::of::<ModuleLifecycle>(),
     EventKind::of::<DeliveryFailed>(),
 ];

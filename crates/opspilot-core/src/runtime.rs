@@ -24,11 +24,16 @@ use crate::module::{
 };
 use crate::oncall::OnCall;
 use crate::safety::audit::{Audit, Record, SigningKey};
+use crate::safety::gate::{Gate, GateError};
 use crate::safety::runbook::RunbookRuns;
+use crate::safety::runner::Runner;
 use crate::storage::{SharedStorage, StorageError};
 
 /// How long consumers may take to see the last events at a stop.
 const DRAIN: Duration = Duration::from_secs(2);
+
+/// How long approved actions that are being done may take at a stop; what is left is shown as unknown.
+const LAST_ACTIONS: Duration = Duration::from_secs(10);
 
 /// How long the last events may take to be stored at a stop.
 const LAST_WRITES: Duration = Duration::from_secs(3);
@@ -77,6 +82,8 @@ struct Shared {
     on_call: OnCall,
     runbooks: RunbookRuns,
     audit: Audit,
+    gate: Gate,
+    runner: Runner,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
     system: System,
@@ -95,6 +102,9 @@ pub enum StartError {
     /// The storage does not work.
     #[error("the storage cannot be used")]
     Storage(#[from] StorageError),
+    /// The record of actions could not be put right after the last stop.
+    #[error("what was done before the last stop cannot be put on record")]
+    Gate(#[from] GateError),
     /// A module could not acquire what it needs.
     #[error("module `{module}` cannot start")]
     Init {
@@ -132,6 +142,14 @@ impl Runtime {
             audit.clone(),
         )
         .await?;
+        let gate = Gate::open(
+            bus.clone(),
+            Arc::clone(&storage),
+            audit.clone(),
+            incidents.clone(),
+        )
+        .await?;
+        let runner = Runner::start_up(gate.clone()).await?;
         let (system, reloads) = System::new(bus.clone(), metrics.clone(), Arc::clone(&clock));
         system.watch(Watched::constant(&CORE, core_health));
         let shared = Arc::new(Shared {
@@ -142,12 +160,14 @@ impl Runtime {
             on_call,
             runbooks,
             audit,
+            gate,
+            runner,
             clock,
             metrics,
             system,
         });
         let mut runtime = Self {
-            keeper: Keeper::start(&shared.audit, config.audit.retention()),
+            keeper: Keeper::start(&shared, config.audit.retention()),
             shared,
             config,
             modules: BTreeMap::new(),
@@ -265,6 +285,7 @@ impl Runtime {
         ] {
             self.stop_category(category).await;
         }
+        self.shared.runner.stop(LAST_ACTIONS).await;
         self.shared.bus.drained(DRAIN).await;
         for category in [Category::Notifier, Category::Openclaw, Category::Ui] {
             self.stop_category(category).await;

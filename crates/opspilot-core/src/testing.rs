@@ -11,7 +11,10 @@ use crate::metrics::Metrics;
 use crate::module::{Context, HealthReporter, Manifest, System, Tasks, Watched};
 use crate::oncall::OnCall;
 use crate::safety::audit::{Audit, SigningKey};
+use crate::safety::gate::Gate;
+use crate::safety::powers::{Decisions, ModuleActions};
 use crate::safety::runbook::RunbookRuns;
+use crate::safety::runner::Runner;
 use crate::storage::{MemoryStorage, SharedStorage, Store};
 
 /// A bus with incidents on some storage, and contexts for modules on it.
@@ -29,6 +32,9 @@ pub struct Bench {
     pub runbooks: RunbookRuns,
     /// The audit log, signed with the same key on every bench; nobody keeps it.
     pub audit: Audit,
+    /// The gate; nobody lets its proposals expire.
+    pub gate: Gate,
+    pub(crate) runner: Runner,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The metrics.
@@ -70,6 +76,17 @@ impl Bench {
         )
         .await
         .expect("the storage of a test works");
+        let gate = Gate::open(
+            bus.clone(),
+            Arc::clone(&storage),
+            audit.clone(),
+            incidents.clone(),
+        )
+        .await
+        .expect("the storage of a test works");
+        let runner = Runner::start_up(gate.clone())
+            .await
+            .expect("the storage of a test works");
         let (system, _) = System::new(bus.clone(), metrics.clone(), Arc::clone(&clock));
         Self {
             storage,
@@ -78,6 +95,8 @@ impl Bench {
             on_call,
             runbooks,
             audit,
+            gate,
+            runner,
             clock,
             metrics,
             system,
@@ -97,6 +116,8 @@ impl Bench {
             on_call: self.on_call.clone(),
             runbooks: self.runbooks.clone(),
             audit: self.audit.of_module(manifest.id),
+            actions: ModuleActions::new(self.gate.clone(), self.runner.clone(), manifest.id),
+            decisions: Some(self.decisions()),
             clock: Arc::clone(&self.clock),
             metrics: self.metrics.of_module(manifest.id),
             health,
@@ -104,6 +125,12 @@ impl Bench {
             tasks: Tasks::of(manifest.id),
             system: self.system.clone(),
         }
+    }
+
+    /// The power to decide what is proposed.
+    #[must_use]
+    pub fn decisions(&self) -> Decisions {
+        Decisions::new(self.gate.clone(), self.runner.clone())
     }
 
     /// Says that the system is ready, or not.

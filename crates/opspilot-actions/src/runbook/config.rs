@@ -227,12 +227,19 @@ pub(super) fn check(config: &Config) -> Result<(Choice, Vec<Runbook>), BuildErro
         runbooks.push(Runbook {
             id: runbook.id.clone(),
             title: runbook.title.clone(),
-            steps: runbook.steps.iter().map(|step| step.ready(timeout)).collect(),
+            steps: runbook
+                .steps
+                .iter()
+                .map(|step| step.ready(timeout))
+                .collect(),
         });
     }
     match BuildError::join(faults) {
         Some(error) => Err(error),
-        None => Ok((Choice::new(config.severity_filter.clone(), criteria), runbooks)),
+        None => Ok((
+            Choice::new(config.severity_filter.clone(), criteria),
+            runbooks,
+        )),
     }
 }
 
@@ -242,7 +249,10 @@ fn criteria(runbook: &RunbookConfig) -> Result<Option<Criteria>, regex::Error> {
     };
     let compile = |pattern: &String| -> Result<Regex, regex::Error> {
         let mut builder = RegexBuilder::new(pattern);
-        builder.case_insensitive(true).size_limit(PATTERN_LIMIT).build()
+        builder
+            .case_insensitive(true)
+            .size_limit(PATTERN_LIMIT)
+            .build()
     };
     Ok(Some(Criteria {
         runbook: runbook.id.clone(),
@@ -269,9 +279,8 @@ impl StepConfig {
             may_fail: own.may_fail,
             ..step(kind, &own.title, seconds(own.timeout_seconds, timeout))
         };
-        let person = |kind, own: &PersonStep| {
-            step(kind, &own.title, seconds(own.timeout_seconds, PATIENCE))
-        };
+        let person =
+            |kind, own: &PersonStep| step(kind, &own.title, seconds(own.timeout_seconds, PATIENCE));
         match self {
             Self::Manual(own) => person(StepKind::Manual, own),
             Self::Approval(own) => person(StepKind::Approval, own),
@@ -288,7 +297,11 @@ impl StepConfig {
             Self::Check(own) => Step {
                 action: named(&own.action, &own.arguments),
                 may_fail: own.may_fail,
-                ..step(StepKind::Check, &own.title, seconds(own.timeout_seconds, timeout))
+                ..step(
+                    StepKind::Check,
+                    &own.title,
+                    seconds(own.timeout_seconds, timeout),
+                )
             },
         }
     }

@@ -86,7 +86,8 @@ impl Driver {
 
     async fn go_on(&self, run: &Run) -> Result<Next, RunbookError> {
         let Some(step) = run.step_at_hand() else {
-            let end = |run: &mut Run, now| run.end(RunState::Completed, "no step is left".into(), now);
+            let end =
+                |run: &mut Run, now| run.end(RunState::Completed, "no step is left".into(), now);
             return self.advance(run, end).await;
         };
         match step.state {
@@ -124,7 +125,12 @@ impl Driver {
         }
         let number = number(run);
         self.advance(run, move |run, now| {
-            run.pause(format!("nobody did step {number} in time: do it, skip it, or resume to wait again"), now);
+            run.pause(
+                format!(
+                    "nobody did step {number} in time: do it, skip it, or resume to wait again"
+                ),
+                now,
+            );
             Vec::new()
         })
         .await
@@ -174,7 +180,10 @@ impl Driver {
         }
         let number = number(run);
         self.advance(run, move |run, now| {
-            run.pause(format!("step {number} takes longer than it may: resume when it is over"), now);
+            run.pause(
+                format!("step {number} takes longer than it may: resume when it is over"),
+                now,
+            );
             Vec::new()
         })
         .await
@@ -186,7 +195,9 @@ impl Driver {
         place: usize,
     ) -> Result<Option<Execution>, RunbookError> {
         let (executions, _) = self.gate().executions(Some(proposal), None, 100).await?;
-        Ok(executions.into_iter().find(|execution| execution.index == place))
+        Ok(executions
+            .into_iter()
+            .find(|execution| execution.index == place))
     }
 
     async fn end_step(
@@ -195,7 +206,10 @@ impl Driver {
         state: StepState,
         output: Option<String>,
     ) -> Result<Next, RunbookError> {
-        self.advance(run, move |run, now| run.end_step(state, output.as_deref(), None, now)).await
+        self.advance(run, move |run, now| {
+            run.end_step(state, output.as_deref(), None, now)
+        })
+        .await
     }
 
     /// Changes the run if it is as it was read.
@@ -260,7 +274,9 @@ impl Driver {
 
 /// When a step that takes `millis` ends.
 fn end_of(run: &Run, step: &RunStep, millis: u64) -> Timestamp {
-    step.started_at.unwrap_or(run.updated_at).plus(Duration::from_millis(millis))
+    step.started_at
+        .unwrap_or(run.updated_at)
+        .plus(Duration::from_millis(millis))
 }
 
 /// The number of the step at hand, from 1.
@@ -277,6 +293,10 @@ fn report(execution: &Execution) -> String {
         verdict.map(|verdict| verdict.detail.as_str()),
         outcome.map(|outcome| outcome.output.as_str()),
     ];
-    let lines: Vec<_> = lines.into_iter().flatten().filter(|line| !line.is_empty()).collect();
+    let lines: Vec<_> = lines
+        .into_iter()
+        .flatten()
+        .filter(|line| !line.is_empty())
+        .collect();
     lines.join("\n")
 }

@@ -96,7 +96,9 @@ impl<'a> Engine<'a> {
             Err(error) => {
                 warn!(error = %chain(&error), "runs are not carried on, trying again");
                 let message = format!("cannot carry on runs: {}", chain(&error));
-                self.cx.health.raise("runs", HealthStatus::Degraded, message);
+                self.cx
+                    .health
+                    .raise("runs", HealthStatus::Degraded, message);
                 RETRY
             }
         }
@@ -145,8 +147,14 @@ impl<'a> Engine<'a> {
                 }
             }
         }
-        if page.iter().any(|event| event.payload::<RunbookCompleted>().is_ok()) {
-            self.runs.prune(self.settings.max_history).await.map_err(failed)?;
+        if page
+            .iter()
+            .any(|event| event.payload::<RunbookCompleted>().is_ok())
+        {
+            self.runs
+                .prune(self.settings.max_history)
+                .await
+                .map_err(failed)?;
         }
         page.iter().for_each(|event| self.totals.note(event));
         let active = self.active().await.map_err(failed)?.len();

@@ -37,7 +37,11 @@ impl Choice {
         if !self.covers(incident.severity) {
             return None;
         }
-        let scored = self.0.1.iter().filter_map(|one| Some((one.score(incident)?, one)));
+        let scored = self
+            .0
+            .1
+            .iter()
+            .filter_map(|one| Some((one.score(incident)?, one)));
         // The first of those with the same score: `max_by_key` would give the last.
         let best = scored.rev().max_by_key(|(score, _)| *score)?;
         Some(&best.1.runbook)

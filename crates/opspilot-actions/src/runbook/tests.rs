@@ -83,7 +83,8 @@ impl Scene {
         let mut module = factory.build(&options).unwrap();
         module.init(&cx).await.unwrap();
         let running = cx.clone();
-        cx.tasks.spawn("run", async move { module.run(&running).await.unwrap() });
+        cx.tasks
+            .spawn("run", async move { module.run(&running).await.unwrap() });
         Self {
             bench,
             clock,
@@ -110,7 +111,8 @@ impl Scene {
     }
 
     async fn create(&self, id: &str) {
-        self.create_like(id, "Web is down", Severity::Critical, "rule").await;
+        self.create_like(id, "Web is down", Severity::Critical, "rule")
+            .await;
     }
 
     async fn create_like(&self, id: &str, title: &str, severity: Severity, rule: &str) {
@@ -128,7 +130,11 @@ impl Scene {
             context: Map::from_iter([("ruleId".to_owned(), json!(rule))]),
         };
         let create = Create(self.bench.incidents.clone(), event);
-        self.bench.bus.transact("detector.regex", create).await.unwrap();
+        self.bench
+            .bus
+            .transact("detector.regex", create)
+            .await
+            .unwrap();
         self.pass(1).await;
     }
 
@@ -187,10 +193,15 @@ impl Scene {
     /// The types of everything that was told of runs, with the status.
     async fn told(&self) -> Vec<String> {
         let events = self.bench.bus.journal().read(0, 10_000).await.unwrap();
-        let of_runs = events.iter().filter(|event| event.kind().starts_with("runbook."));
+        let of_runs = events
+            .iter()
+            .filter(|event| event.kind().starts_with("runbook."));
         let line = |event: &Arc<opspilot_core::event::Envelope>| {
             let wire: Value = serde_json::from_str(event.json()).unwrap();
-            let status = wire["payload"]["status"].as_str().unwrap_or_default().to_owned();
+            let status = wire["payload"]["status"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
             format!("{} {status}", event.kind()).trim_end().to_owned()
         };
         of_runs.map(line).collect()

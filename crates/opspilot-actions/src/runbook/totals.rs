@@ -25,7 +25,10 @@ impl Totals {
             steps: 0,
         };
         for status in ["started", "completed", "failed", "cancelled"] {
-            totals.metrics.counter(&RUNS, &[("status", status)]);
+            totals
+                .metrics
+                .counter(&RUNS, &[("status", status)])
+                .inc_by(0);
         }
         totals.present(0, 0, cx);
         totals
@@ -37,11 +40,15 @@ impl Totals {
             self.metrics.counter(&RUNS, &[("status", "started")]).inc();
         } else if let Ok(step) = event.payload::<RunbookStepCompleted>() {
             self.steps += 1;
-            self.metrics.counter(&STEPS, &[("status", &step.status)]).inc();
+            self.metrics
+                .counter(&STEPS, &[("status", &step.status)])
+                .inc();
         } else if let Ok(run) = event.payload::<RunbookCompleted>() {
             self.completed += u64::from(run.status == "completed");
             self.failed += u64::from(run.status == "failed");
-            self.metrics.counter(&RUNS, &[("status", &run.status)]).inc();
+            self.metrics
+                .counter(&RUNS, &[("status", &run.status)])
+                .inc();
         }
     }
 

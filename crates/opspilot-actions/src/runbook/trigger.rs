@@ -10,7 +10,9 @@ use opspilot_core::incident::{Incident, IncidentError, IncidentId, Incidents, St
 use opspilot_core::metrics::Counter;
 use opspilot_core::module::{Context, HealthReporter, HealthStatus, Module as _, RunError};
 use opspilot_core::safety::runbook::{RunbookError, RunbookRuns};
+use opspilot_core::storage::StorageError;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::matching::Choice;
@@ -51,13 +53,27 @@ impl Trigger {
     }
 
     pub(super) async fn run(mut self, mut consumer: Consumer, cx: Context) {
-        let handle = async |event: &Arc<Envelope>| self.handle(event).await;
-        if let Err(failure) = consumer.run(&cx.cancel, handle).await {
+        if let Err(failure) = self.work(&mut consumer, &cx.cancel).await {
             let failure = RunError::from(failure);
             error!(error = %chain(&failure), "runbooks do not start by themselves any more");
             let message = format!("runbooks do not start by themselves: {}", chain(&failure));
             cx.health.raise("triggers", HealthStatus::Degraded, message);
         }
+    }
+
+    async fn work(
+        &mut self,
+        consumer: &mut Consumer,
+        cancel: &CancellationToken,
+    ) -> Result<(), StorageError> {
+        while let Some(page) = consumer.next(cancel).await? {
+            let Some(first) = page.first().map(Arc::clone) else {
+                continue;
+            };
+            let outcome = self.handle(&first).await.map(|()| 1);
+            consumer.settle(outcome, cancel).await?;
+        }
+        Ok(())
     }
 
     async fn handle(&mut self, event: &Envelope) -> Result<(), DeliveryError> {
@@ -117,7 +133,9 @@ impl Trigger {
         let News::Suggested(..) = news else {
             return Ok(false);
         };
-        let pause_ends = newest.ended_at.map(|ended| ended.plus(self.settings.cooldown));
+        let pause_ends = newest
+            .ended_at
+            .map(|ended| ended.plus(self.settings.cooldown));
         Ok(pause_ends.is_some_and(|end| end <= self.clock.now()))
     }
 

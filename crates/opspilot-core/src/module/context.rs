@@ -13,6 +13,7 @@ use crate::incident::Incidents;
 use crate::metrics::ModuleMetrics;
 use crate::oncall::OnCall;
 use crate::safety::audit::ModuleAudit;
+use crate::safety::powers::{Decisions, ModuleActions};
 use crate::safety::runbook::RunbookRuns;
 use crate::storage::Store;
 
@@ -33,6 +34,10 @@ pub struct Context {
     pub runbooks: RunbookRuns,
     /// The audit log, in which the module can act only for itself.
     pub audit: ModuleAudit,
+    /// Proposes actions in the module's name, and reads what came of them.
+    pub actions: ModuleActions,
+    /// The power to decide on behalf of people; given to user interfaces alone.
+    pub decisions: Option<Decisions>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// The module's metrics.

@@ -187,14 +187,13 @@ impl Audit {
         let Reader {
             checkpoints, key, ..
         } = &self.0.reader;
-        let checkpoint = Checkpoint::new(head.seq, head.hash, tx.now());
-        let note = checkpoint.sign(key);
+        let checkpoint = Checkpoint::new(head.seq, head.hash, tx.now()).signed(key);
         tx.put(
             checkpoints,
             &StoredCheckpoint {
                 size: head.seq,
                 at: tx.now(),
-                note,
+                note: checkpoint.note.clone(),
             },
         )?;
         head.signed = head.seq;

@@ -14,7 +14,10 @@ const RECENT: usize = 50;
 impl Driver {
     /// An executable step whose turn has come: its action is proposed, waits for a decision, or is approved.
     pub(super) async fn await_approval(&self, run: &Run) -> Result<Next, RunbookError> {
-        let next = run.executable().first().and_then(|index| run.steps.get(*index));
+        let next = run
+            .executable()
+            .first()
+            .and_then(|index| run.steps.get(*index));
         let Some(step) = next else {
             return self.set_running(run).await;
         };
@@ -77,7 +80,10 @@ impl Driver {
         for id in &run.to_withdraw {
             let proposal = self.gate().get(id).await?;
             let is_open = |proposal: &Proposal| {
-                matches!(proposal.status, ProposalStatus::Pending | ProposalStatus::Approved)
+                matches!(
+                    proposal.status,
+                    ProposalStatus::Pending | ProposalStatus::Approved
+                )
             };
             if !proposal.is_some_and(|proposal| is_open(&proposal)) {
                 continue;
@@ -88,7 +94,9 @@ impl Driver {
                 Ok(_) | Err(GateError::Refused(_)) => {}
                 Err(GateError::Storage(error)) => return Err(error.into()),
                 Err(GateError::Publish(error)) => return Err(error.into()),
-                Err(error) => warn!(run = run.id, error = %chain(&error), "proposal was not taken back"),
+                Err(error) => {
+                    warn!(run = run.id, error = %chain(&error), "proposal was not taken back")
+                }
             }
         }
         self.advance(run, |run, now| {
@@ -140,15 +148,25 @@ impl Driver {
         let why = why.map(|reason| format!(": {reason}")).unwrap_or_default();
         let was_approved = proposal.approvals.len() >= usize::from(proposal.policy.approvers);
         match proposal.status {
-            ProposalStatus::Denied => self.end(run, RunState::Cancelled, format!("denied by {by}{why}")).await,
+            ProposalStatus::Denied => {
+                self.end(run, RunState::Cancelled, format!("denied by {by}{why}"))
+                    .await
+            }
             ProposalStatus::Cancelled => {
-                self.end(run, RunState::Cancelled, format!("the proposal was taken back by {by}{why}")).await
+                self.end(
+                    run,
+                    RunState::Cancelled,
+                    format!("the proposal was taken back by {by}{why}"),
+                )
+                .await
             }
             ProposalStatus::Expired if !was_approved => {
-                self.end(run, RunState::Failed, "nobody decided in time".into()).await
+                self.end(run, RunState::Failed, "nobody decided in time".into())
+                    .await
             }
             ProposalStatus::Refused => {
-                let note = format!("the approval does not hold any more{why}: resume to propose it again");
+                let note =
+                    format!("the approval does not hold any more{why}: resume to propose it again");
                 self.advance(run, move |run, now| {
                     run.needs_proposal(now);
                     run.pause(note, now);
@@ -161,7 +179,8 @@ impl Driver {
     }
 
     async fn end(&self, run: &Run, state: RunState, note: String) -> Result<Next, RunbookError> {
-        self.advance(run, move |run, now| run.end(state, note, now)).await
+        self.advance(run, move |run, now| run.end(state, note, now))
+            .await
     }
 
     async fn propose(&self, run: &Run) -> Result<Next, RunbookError> {
@@ -173,7 +192,11 @@ impl Driver {
         let found = self.open_proposal(run, &draft).await?;
         let proposal = match found {
             Some(id) => Ok(id),
-            None => self.actions.propose(draft).await.map(|proposal| proposal.id),
+            None => self
+                .actions
+                .propose(draft)
+                .await
+                .map(|proposal| proposal.id),
         };
         let id = match proposal {
             Ok(id) => id,
@@ -194,7 +217,11 @@ impl Driver {
     }
 
     /// A proposal for the same that was made before a crash, which the run does not know of.
-    async fn open_proposal(&self, run: &Run, draft: &Draft) -> Result<Option<String>, RunbookError> {
+    async fn open_proposal(
+        &self,
+        run: &Run,
+        draft: &Draft,
+    ) -> Result<Option<String>, RunbookError> {
         let filter = ProposalFilter {
             statuses: vec![ProposalStatus::Pending, ProposalStatus::Approved],
             incident: Some(run.incident_id.clone()),
@@ -208,7 +235,9 @@ impl Driver {
             used.any(|(used, _)| used == id)
         };
         let mut open = recent.into_iter().filter(same);
-        Ok(open.find(|proposal| !is_used(&proposal.id)).map(|proposal| proposal.id))
+        Ok(open
+            .find(|proposal| !is_used(&proposal.id))
+            .map(|proposal| proposal.id))
     }
 
     async fn not_proposed(&self, run: &Run, error: GateError) -> Result<Next, RunbookError> {
@@ -218,10 +247,16 @@ impl Driver {
             GateError::Storage(error) => Err(error.into()),
             GateError::Publish(error) => Err(error.into()),
             GateError::UnknownType(_) | GateError::Arguments { .. } | GateError::Count { .. } => {
-                self.end(run, RunState::Failed, format!("step {number} cannot be proposed: {detail}")).await
+                self.end(
+                    run,
+                    RunState::Failed,
+                    format!("step {number} cannot be proposed: {detail}"),
+                )
+                .await
             }
             _ => {
-                let note = format!("step {number} cannot be proposed now: {detail}; resume to try again");
+                let note =
+                    format!("step {number} cannot be proposed now: {detail}; resume to try again");
                 self.advance(run, move |run, now| {
                     run.pause(note, now);
                     Vec::new()
@@ -245,7 +280,10 @@ fn draft(run: &Run, places: &[usize]) -> Draft {
     };
     let what = match places {
         [index] => {
-            let instruction = run.steps.get(*index).map(|step| step.step.instruction.as_str());
+            let instruction = run
+                .steps
+                .get(*index)
+                .map(|step| step.step.instruction.as_str());
             format!("step {}: {}", index + 1, instruction.unwrap_or_default())
         }
         _ => format!("{} steps", places.len()),
@@ -253,7 +291,10 @@ fn draft(run: &Run, places: &[usize]) -> Draft {
     Draft {
         items: steps.filter_map(item).collect(),
         description: format!("Runbook `{}` ({}), {what}", run.title, run.id),
-        reasoning: format!("Started by {} for incident {}", run.started_by, run.incident_id),
+        reasoning: format!(
+            "Started by {} for incident {}",
+            run.started_by, run.incident_id
+        ),
         incident: Some(run.incident_id.clone()),
         held: true,
     }

@@ -23,11 +23,14 @@ impl Driver {
         };
         match looked {
             Ok(verdict) if verdict.passed => {
-                self.end_step(run, StepState::Completed, Some(verdict.detail)).await
+                self.end_step(run, StepState::Completed, Some(verdict.detail))
+                    .await
             }
             Ok(verdict) => {
                 if self.clock.now() >= end_of(run, step, step.step.timeout_ms) {
-                    return self.end_step(run, StepState::Failed, Some(verdict.detail)).await;
+                    return self
+                        .end_step(run, StepState::Failed, Some(verdict.detail))
+                        .await;
                 }
                 self.pause(PAUSE).await;
                 Ok(Next::Again)
@@ -41,7 +44,9 @@ impl Driver {
         let action_type = self.gate().catalogue().get(name);
         let action_type = action_type
             .ok_or_else(|| format!("there is no type of action `{name}` in the catalogue"))?;
-        let plan = action_type.plan(&named.arguments).map_err(|error| error.to_string())?;
+        let plan = action_type
+            .plan(&named.arguments)
+            .map_err(|error| error.to_string())?;
         let action = Action {
             executor: action_type.executor().to_owned(),
             action_type: name.clone(),
@@ -57,7 +62,9 @@ impl Driver {
                 detail: format!("no answer within {} s", PATIENCE.as_secs()),
             })
         };
-        let verdict = tokio::time::timeout(PATIENCE, verdict).await.unwrap_or_else(late);
+        let verdict = tokio::time::timeout(PATIENCE, verdict)
+            .await
+            .unwrap_or_else(late);
         verdict.ok_or_else(|| format!("`{name}` has no post-condition that could be looked at"))
     }
 }

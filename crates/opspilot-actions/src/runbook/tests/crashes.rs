@@ -22,7 +22,12 @@ async fn a_step_that_was_under_way_is_unknown_and_is_not_done_again_by_itself() 
     assert!(scene.fake.done().is_empty());
     assert!(scene.proposals(ProposalStatus::Pending).await.is_empty());
     let id = scene.only().await.id;
-    scene.bench.runbooks.complete_step(&id, 0, &somebody("ann"), Some("it is up".into())).await.unwrap();
+    scene
+        .bench
+        .runbooks
+        .complete_step(&id, 0, &somebody("ann"), Some("it is up".into()))
+        .await
+        .unwrap();
     scene.pass(1).await;
     assert_eq!(scene.line().await, "running: completed awaiting_approval");
 }
@@ -43,7 +48,11 @@ async fn a_run_that_waits_goes_on_after_a_restart() {
     scene.pass(1).await;
     scene.approve().await;
     assert!(scene.is_in(RunState::Completed).await);
-    assert_eq!(scene.runs().await.len(), 1, "the same news start no second run");
+    assert_eq!(
+        scene.runs().await.len(),
+        1,
+        "the same news start no second run"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -52,10 +61,20 @@ async fn an_approval_that_was_lost_with_the_process_is_asked_for_again() {
     let scene = Scene::new(options.clone()).await;
     scene.create("i").await;
     let run = scene.only().await;
-    scene.bench.runbooks.pause(&run.id, &somebody("ann"), None).await.unwrap();
+    scene
+        .bench
+        .runbooks
+        .pause(&run.id, &somebody("ann"), None)
+        .await
+        .unwrap();
     scene.approve().await;
     let scene = scene.restart(options).await;
-    scene.bench.runbooks.resume(&run.id, &somebody("ann"), None).await.unwrap();
+    scene
+        .bench
+        .runbooks
+        .resume(&run.id, &somebody("ann"), None)
+        .await
+        .unwrap();
     scene.pass(1).await;
     assert_eq!(scene.line().await, "running: awaiting_approval");
     assert!(scene.fake.done().is_empty());

@@ -91,14 +91,22 @@ impl ActionType for Fake {
     }
 
     async fn execute(&self, approved: Approved) -> Outcome {
-        self.done.lock().unwrap().push(approved.action().target.clone());
+        self.done
+            .lock()
+            .unwrap()
+            .push(approved.action().target.clone());
         if self.hangs.load(Ordering::SeqCst) {
             self.go_on.notified().await;
         }
         let succeeded = !self.fails.load(Ordering::SeqCst);
         Outcome {
             succeeded,
-            summary: if succeeded { "exit code 0" } else { "exit code 1" }.into(),
+            summary: if succeeded {
+                "exit code 0"
+            } else {
+                "exit code 1"
+            }
+            .into(),
             output: "restarted".into(),
             truncated: false,
         }
@@ -106,10 +114,18 @@ impl ActionType for Fake {
 
     async fn verify(&self, _: &Action, _: Option<&IncidentId>) -> Option<Verdict> {
         let less = |left: usize| left.checked_sub(1);
-        let is_unwell = self.unwell.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok();
+        let is_unwell = self
+            .unwell
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, less)
+            .is_ok();
         Some(Verdict {
             passed: !is_unwell,
-            detail: if is_unwell { "it is dead" } else { "it is active" }.into(),
+            detail: if is_unwell {
+                "it is dead"
+            } else {
+                "it is active"
+            }
+            .into(),
         })
     }
 

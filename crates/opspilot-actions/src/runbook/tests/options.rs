@@ -9,7 +9,10 @@ use super::super::Runbook;
 fn faults(options: &Value) -> String {
     let options = ModuleOptions::from_json("action.runbook", options.clone());
     let built = Factory::of::<Runbook>().build(&options);
-    built.err().map(|errors| errors.to_string()).unwrap_or_default()
+    built
+        .err()
+        .map(|errors| errors.to_string())
+        .unwrap_or_default()
 }
 
 #[test]
@@ -37,7 +40,10 @@ fn every_kind_of_step_is_taken() {
         { "kind": "check", "title": "d", "action": "restart", "timeoutSeconds": 5 },
         { "kind": "approval", "title": "e" },
     ]);
-    assert_eq!(faults(&json!({ "runbooks": [{ "id": "r", "title": "r", "steps": steps }] })), "");
+    assert_eq!(
+        faults(&json!({ "runbooks": [{ "id": "r", "title": "r", "steps": steps }] })),
+        ""
+    );
 }
 
 #[test]
@@ -51,10 +57,14 @@ fn every_fault_is_named_with_its_place() {
         ],
     });
     let faults = faults(&options);
-    for expected in ["autoExecute", "runbooks[0].match.titlePattern", "runbooks[1].id"] {
+    for expected in [
+        "autoExecute",
+        "runbooks[0].match.titlePattern",
+        "runbooks[1].id",
+    ] {
         assert!(faults.contains(expected), "{expected}: {faults}");
     }
     let shell = json!([{ "kind": "command", "title": "x", "command": "rm -rf /" }]);
     let shell = self::faults(&json!({ "runbooks": [{ "id": "r", "title": "r", "steps": shell }] }));
-    assert!(shell.contains("command"), "{shell}");
+    assert!(shell.contains("unknown key"), "{shell}");
 }

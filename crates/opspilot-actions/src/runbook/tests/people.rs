@@ -22,7 +22,9 @@ async fn a_step_of_a_person_waits_for_them_and_then_for_somebody_who_says_how_to
     runs.resume(&id, &ann, None).await.unwrap();
     scene.pass(30).await;
     assert_eq!(scene.line().await, "running: awaiting_person pending");
-    runs.complete_step(&id, 0, &ann, Some("drained".into())).await.unwrap();
+    runs.complete_step(&id, 0, &ann, Some("drained".into()))
+        .await
+        .unwrap();
     scene.pass(1).await;
     assert_eq!(scene.line().await, "running: completed awaiting_person");
     runs.complete_step(&id, 1, &ann, None).await.unwrap();
@@ -46,7 +48,10 @@ async fn a_check_looks_again_until_it_holds_or_its_time_is_over() {
     scene.create("i").await;
     scene.pass(70).await;
     let run = scene.only().await;
-    assert_eq!((run.state, run.steps[0].output.as_deref()), (RunState::Failed, Some("it is dead")));
+    assert_eq!(
+        (run.state, run.steps[0].output.as_deref()),
+        (RunState::Failed, Some("it is dead"))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -55,7 +60,9 @@ async fn ending_a_run_or_leaving_a_step_out_takes_its_proposal_back() {
     let (runs, ann) = (&scene.bench.runbooks, somebody("ann"));
     scene.create("i").await;
     let id = scene.only().await.id;
-    runs.skip(&id, 0, &ann, Some("done by hand".into())).await.unwrap();
+    runs.skip(&id, 0, &ann, Some("done by hand".into()))
+        .await
+        .unwrap();
     scene.pass(1).await;
     assert_eq!(scene.line().await, "running: skipped awaiting_approval");
     assert_eq!(scene.proposals(ProposalStatus::Cancelled).await.len(), 1);
@@ -63,7 +70,10 @@ async fn ending_a_run_or_leaving_a_step_out_takes_its_proposal_back() {
     scene.pass(1).await;
     assert!(scene.proposals(ProposalStatus::Pending).await.is_empty());
     let run = scene.only().await;
-    assert_eq!((run.state, run.note.as_deref()), (RunState::Cancelled, Some("aborted by ann")));
+    assert_eq!(
+        (run.state, run.note.as_deref()),
+        (RunState::Cancelled, Some("aborted by ann"))
+    );
     assert!(run.to_withdraw.is_empty() && run.due_at.is_none());
 }
 

@@ -24,7 +24,10 @@ impl Work for Suggest {
 }
 
 async fn suggest(scene: &Scene, incident: &str, ids: &[&str]) {
-    let suggested: Vec<_> = ids.iter().map(|id| json!({ "id": id, "title": id, "steps": [] })).collect();
+    let suggested: Vec<_> = ids
+        .iter()
+        .map(|id| json!({ "id": id, "title": id, "steps": [] }))
+        .collect();
     let event = EnrichmentCompleted {
         incident_id: IncidentId::from(incident),
         enricher_module: "enricher.aiSummary".into(),
@@ -32,12 +35,19 @@ async fn suggest(scene: &Scene, incident: &str, ids: &[&str]) {
         data: Map::from_iter([("suggestedRunbooks".to_owned(), json!(suggested))]),
         completed_at: opspilot_core::clock::Timestamp::UNIX_EPOCH,
     };
-    scene.bench.bus.transact("enricher.aiSummary", Suggest(event)).await.unwrap();
+    scene
+        .bench
+        .bus
+        .transact("enricher.aiSummary", Suggest(event))
+        .await
+        .unwrap();
     scene.pass(1).await;
 }
 
 async fn started(scene: &Scene) -> Vec<String> {
-    let line = |run: opspilot_core::safety::runbook::Run| format!("{} {}", run.incident_id, run.runbook_id);
+    let line = |run: opspilot_core::safety::runbook::Run| {
+        format!("{} {}", run.incident_id, run.runbook_id)
+    };
     scene.runs().await.into_iter().map(line).collect()
 }
 
@@ -53,12 +63,25 @@ async fn the_best_match_starts_not_the_first() {
         ],
     }))
     .await;
-    scene.create_like("a", "Pool is empty", Severity::Warning, "x").await;
-    scene.create_like("b", "Pool is empty", Severity::Critical, "x").await;
-    scene.create_like("c", "DISK full", Severity::Critical, "x").await;
-    scene.create_like("d", "DISK full", Severity::Critical, "disk-full").await;
-    scene.create_like("e", "DISK full", Severity::Info, "disk-full").await;
-    assert_eq!(started(&scene).await, ["a any", "b critical", "c disk", "d rule"]);
+    scene
+        .create_like("a", "Pool is empty", Severity::Warning, "x")
+        .await;
+    scene
+        .create_like("b", "Pool is empty", Severity::Critical, "x")
+        .await;
+    scene
+        .create_like("c", "DISK full", Severity::Critical, "x")
+        .await;
+    scene
+        .create_like("d", "DISK full", Severity::Critical, "disk-full")
+        .await;
+    scene
+        .create_like("e", "DISK full", Severity::Info, "disk-full")
+        .await;
+    assert_eq!(
+        started(&scene).await,
+        ["a any", "b critical", "c disk", "d rule"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -71,13 +94,20 @@ async fn a_summary_starts_what_it_suggests_unless_a_run_goes_on_or_has_just_ende
     suggest(&scene, "i", &["known"]).await;
     assert_eq!(started(&scene).await, ["i known"]);
     let id = scene.only().await.id;
-    scene.bench.runbooks.abort(&id, &somebody("ann"), None).await.unwrap();
+    scene
+        .bench
+        .runbooks
+        .abort(&id, &somebody("ann"), None)
+        .await
+        .unwrap();
     suggest(&scene, "i", &["known"]).await;
     assert_eq!(scene.runs().await.len(), 1);
     scene.pass(61).await;
     suggest(&scene, "i", &["known"]).await;
     assert_eq!(scene.runs().await.len(), 2);
-    scene.create_like("mild", "Pool is empty", Severity::Info, "x").await;
+    scene
+        .create_like("mild", "Pool is empty", Severity::Info, "x")
+        .await;
     suggest(&scene, "mild", &["known"]).await;
     assert_eq!(scene.runs().await.len(), 2);
 }
@@ -94,8 +124,17 @@ async fn what_finds_no_slot_is_counted_and_said() {
     assert_eq!(started(&scene).await, ["a any"]);
     let health = scene.cx.health.current();
     let message = health.message.unwrap();
-    assert!(message.contains("1 runbooks were not started, because maxConcurrentRunbooks (1)"), "{message}");
-    assert_eq!((&health.details["activeRunbooks"], &health.details["totalStarted"]), (&json!(1), &json!(1)));
+    assert!(
+        message.contains("1 runbooks were not started, because maxConcurrentRunbooks (1)"),
+        "{message}"
+    );
+    assert_eq!(
+        (
+            &health.details["activeRunbooks"],
+            &health.details["totalStarted"]
+        ),
+        (&json!(1), &json!(1))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -109,7 +148,12 @@ async fn the_history_is_kept_small() {
     for number in 10..25 {
         scene.create(&format!("i{number}")).await;
         let run = scene.runs().await.pop().unwrap();
-        scene.bench.runbooks.abort(&run.id, &somebody("ann"), None).await.unwrap();
+        scene
+            .bench
+            .runbooks
+            .abort(&run.id, &somebody("ann"), None)
+            .await
+            .unwrap();
     }
     scene.pass(1).await;
     let kept = scene.runs().await;

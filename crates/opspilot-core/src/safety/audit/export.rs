@@ -70,7 +70,7 @@ impl Reader {
         }
         let mut checkpoint = Checkpoint::new(head.seq, head.hash, now);
         checkpoint.export = Some((start + 1, head.seq));
-        checkpoint.note = checkpoint.sign(&self.key);
+        let checkpoint = checkpoint.signed(&self.key);
         sink(&checkpoint_line(&checkpoint.note)?)?;
         Ok(Exported {
             entries,
