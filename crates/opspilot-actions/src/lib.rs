@@ -1,5 +1,9 @@
 //! Actions: from understanding to safe action.
 
+mod process;
+
+pub use process::exec_helper;
+
 use opspilot_core::module::Factory;
 
 /// The actions of this crate.
