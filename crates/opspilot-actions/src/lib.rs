@@ -1,6 +1,7 @@
 //! Actions: from understanding to safe action.
 
 mod process;
+pub mod safe;
 
 pub use process::exec_helper;
 

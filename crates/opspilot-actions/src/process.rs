@@ -22,7 +22,7 @@ mod seccomp;
 mod start;
 mod supervisor;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use helper::exec_helper;
 pub(crate) use job::{Account, Confinement, Ended, How, Job, Limits};

@@ -3,7 +3,7 @@
 
 mod containment;
 mod ending;
-mod harness;
+pub(crate) mod harness;
 
 use std::process::ExitCode;
 
