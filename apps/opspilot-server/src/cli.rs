@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 const EXIT_CODES: &str = "\
 Exit codes:
   0  all went well
-  1  something did not work: a port in use, a disk full
+  1  something did not work: a port in use, a disk full, an audit log that is not whole
   2  an argument or the configuration is wrong, or a test of a rule fails
   3  a second signal cut the stop short";
 
@@ -33,6 +33,12 @@ pub(crate) enum Command {
     Run,
     /// Check the configuration and the tests of its rules, and name every fault
     Check,
+    /// Prove that the audit log is whole, or write it out
+    Audit {
+        /// What to do
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
     /// Run the rules over log files and show what would have happened
     Replay(ReplayArguments),
     /// Write a first configuration
@@ -51,6 +57,35 @@ pub(crate) enum Command {
     /// What the server starts itself as to run a program of an action
     #[command(name = "__exec", hide = true)]
     Exec,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Prove an export, or the log of a server that is stopped, and name the first entry that is wrong
+    Verify(VerifyArguments),
+    /// Write the whole log of a server that is stopped, as lines of JSON that prove themselves
+    Export {
+        /// The file to write; it must not exist [default: standard output]
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Print the public key that proves the log of this server
+    Key,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// An export; `-` reads standard input [default: the log in the storage of the configuration]
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// The public key that must have signed the log, or a file that holds it
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+
+    /// A file with a checkpoint that was kept elsewhere: proves that the log was not rolled back behind it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,8 @@ pub(crate) enum Failure {
     Config(ConfigErrors),
     /// An argument or its file is wrong: exit code 2.
     Usage(String),
+    /// A proof failed, and the command has said why: exit code 1.
+    Unproved,
     /// A second signal ended the stop: exit code 3.
     CutShort,
     /// Something did not work: exit code 1.
@@ -22,7 +24,7 @@ impl Failure {
         match self {
             Self::Config(_) | Self::Usage(_) => ExitCode::from(2),
             Self::CutShort => ExitCode::from(3),
-            Self::Broken(_) => ExitCode::from(1),
+            Self::Unproved | Self::Broken(_) => ExitCode::from(1),
         }
     }
 }

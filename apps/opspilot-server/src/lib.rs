@@ -54,6 +54,7 @@ fn dispatch(setup: &Setup, command: Command) -> Result<(), Failure> {
     match command {
         Command::Run => command::run::run(setup),
         Command::Check => command::check::check(setup),
+        Command::Audit { command } => command::audit::audit(setup, &command),
         Command::Replay(arguments) => command::replay::replay(setup, &arguments),
         Command::Init(arguments) => command::init::init(&arguments),
         Command::Modules => command::modules::modules(setup),

@@ -35,6 +35,16 @@ pub(crate) fn json_line(value: &impl Serialize) {
     }
 }
 
+/// The output stream, for a command whose result is a stream of its own.
+pub(crate) fn stream() -> impl std::io::Write + Send {
+    std::io::BufWriter::new(std::io::stdout())
+}
+
+/// Prints that a proof failed.
+pub(crate) fn unproved(text: &str) {
+    eprintln!("{}: {}", paint("not proved", "31;1"), escape(text));
+}
+
 /// Prints a remark that is not part of the result.
 pub(crate) fn remark(text: impl AsRef<str>) {
     eprintln!("{}", text.as_ref());
@@ -54,7 +64,7 @@ pub(crate) fn failure(failure: &Failure, as_json: bool) {
             json(&json!({ "ok": false, "faults": errors.faults(), "warnings": errors.warnings() }));
         }
         Failure::Config(errors) => faults(errors),
-        Failure::CutShort => {}
+        Failure::CutShort | Failure::Unproved => {}
         Failure::Usage(message) => eprintln!("{}: {}", paint("error", "31;1"), escape(message)),
         Failure::Broken(error) => {
             eprintln!("{}: {}", paint("error", "31;1"), chain(error.as_ref()));

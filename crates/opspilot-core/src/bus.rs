@@ -250,6 +250,11 @@ impl Bus {
         &self.0.journal
     }
 
+    /// The time of day that transactions have.
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+
     /// Removes the stages of a module that ended.
     pub async fn remove_stages(&self, module: &str) {
         self.0.stages.lock().await.remove(module);

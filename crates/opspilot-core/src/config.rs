@@ -64,7 +64,7 @@ pub use fault::{ConfigErrors, Fault, KeyPath, Origin, Segment};
 pub use modules::{KnownModules, ModuleOptions, ModuleSchema};
 pub use secret::Secret;
 pub use sections::{
-    ApiKey, Auth, Durability, LogFormat, LogLevel, LogOutput, Logging, Role, Stage, Storage,
+    ApiKey, Audit, Auth, Durability, LogFormat, LogLevel, LogOutput, Logging, Role, Stage, Storage,
     StorageEngine, StorageOptions, System,
 };
 pub use variables::{Variable, variables};
@@ -84,6 +84,8 @@ pub struct Config {
     pub logging: Logging,
     /// Who may do what.
     pub auth: Auth,
+    /// How long it is kept who did what.
+    pub audit: Audit,
     /// Folder with plug-in executables.
     pub plugins_dir: Option<PathBuf>,
     modules: BTreeMap<String, ModuleOptions>,
@@ -187,6 +189,7 @@ impl Config {
             storage: sections.storage,
             logging: sections.logging,
             auth: sections.auth,
+            audit: sections.audit,
             plugins_dir: sections.plugins_dir,
             modules,
             root,
@@ -245,6 +248,7 @@ impl fmt::Debug for Config {
             .field("storage", &self.storage)
             .field("logging", &self.logging)
             .field("auth", &self.auth)
+            .field("audit", &self.audit)
             .field("plugins_dir", &self.plugins_dir)
             .field("modules", &self.modules)
             .finish_non_exhaustive()

@@ -1,5 +1,6 @@
 //! Incidents: the record, its state machine, and the one service that changes them.
 
+mod audit;
 mod change;
 mod flapping;
 mod id;

@@ -1,5 +1,6 @@
 //! The runtime: starts modules in order, supervises them, reloads and stops them.
 
+mod audit;
 mod supervisor;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
+use self::audit::{Keeper, reloaded};
 use self::supervisor::{Prepared, Supervised};
 use crate::bus::Bus;
 use crate::clock::Clock;
@@ -20,10 +22,16 @@ use crate::module::{
     Category, Factory, HealthReporter, Manifest, OrderError, Registry, ReloadReport,
     ReloadRequests, RunError, System, Watched,
 };
+use crate::safety::audit::{Audit, Record, SigningKey};
+use crate::safety::gate::{Gate, GateError};
+use crate::safety::runner::Runner;
 use crate::storage::{SharedStorage, StorageError};
 
 /// How long consumers may take to see the last events at a stop.
 const DRAIN: Duration = Duration::from_secs(2);
+
+/// How long approved actions that are being done may take at a stop; what is left is shown as unknown.
+const LAST_ACTIONS: Duration = Duration::from_secs(10);
 
 /// How long the last events may take to be stored at a stop.
 const LAST_WRITES: Duration = Duration::from_secs(3);
@@ -48,6 +56,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Where metrics are kept.
     pub metrics: Metrics,
+    /// What signs the audit log.
+    pub audit_key: SigningKey,
 }
 
 /// Running modules.
@@ -56,6 +66,7 @@ pub struct Runtime {
     shared: Arc<Shared>,
     config: Config,
     modules: BTreeMap<&'static str, Supervised>,
+    keeper: Keeper,
     reloads: Option<ReloadRequests>,
 }
 
@@ -66,6 +77,9 @@ struct Shared {
     storage: SharedStorage,
     bus: Bus,
     incidents: Incidents,
+    audit: Audit,
+    gate: Gate,
+    runner: Runner,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
     system: System,
@@ -84,6 +98,9 @@ pub enum StartError {
     /// The storage does not work.
     #[error("the storage cannot be used")]
     Storage(#[from] StorageError),
+    /// The record of actions could not be put right after the last stop.
+    #[error("what was done before the last stop cannot be put on record")]
+    Gate(#[from] GateError),
     /// A module could not acquire what it needs.
     #[error("module `{module}` cannot start")]
     Init {
@@ -106,11 +123,21 @@ impl Runtime {
             storage,
             clock,
             metrics,
+            audit_key,
         } = parts;
         let order = registry.start_order(config.enabled_modules().map(ModuleOptions::id))?;
         let (health, core_health) = HealthReporter::new(Arc::clone(&clock));
         let bus = Bus::start(Arc::clone(&storage), Arc::clone(&clock), &metrics, health).await?;
-        let incidents = Incidents::open(bus.clone(), Arc::clone(&storage)).await?;
+        let audit = Audit::open(bus.clone(), Arc::clone(&storage), audit_key).await?;
+        let incidents = Incidents::open(bus.clone(), Arc::clone(&storage), audit.clone()).await?;
+        let gate = Gate::open(
+            bus.clone(),
+            Arc::clone(&storage),
+            audit.clone(),
+            incidents.clone(),
+        )
+        .await?;
+        let runner = Runner::start_up(gate.clone()).await?;
         let (system, reloads) = System::new(bus.clone(), metrics.clone(), Arc::clone(&clock));
         system.watch(Watched::constant(&CORE, core_health));
         let shared = Arc::new(Shared {
@@ -118,11 +145,15 @@ impl Runtime {
             storage,
             bus,
             incidents,
+            audit,
+            gate,
+            runner,
             clock,
             metrics,
             system,
         });
         let mut runtime = Self {
+            keeper: Keeper::start(&shared, config.audit.retention()),
             shared,
             config,
             modules: BTreeMap::new(),
@@ -130,6 +161,7 @@ impl Runtime {
         };
         match runtime.start_modules(&order).await {
             Ok(()) => {
+                runtime.tell(runtime.started()).await;
                 runtime.shared.system.set_ready(true);
                 Ok(runtime)
             }
@@ -152,6 +184,12 @@ impl Runtime {
         &self.shared.incidents
     }
 
+    /// The audit log.
+    #[must_use]
+    pub fn audit(&self) -> &Audit {
+        &self.shared.audit
+    }
+
     /// The requests for a reload that modules make; whoever drives the runtime answers them with
     /// [`Runtime::reload`]. `None` when they were taken before.
     #[must_use]
@@ -165,6 +203,15 @@ impl Runtime {
     /// # Errors
     /// When `config` is wrong: nothing is changed then. When a module cannot start: it is off, the others run.
     pub async fn reload(&mut self, config: Config) -> Result<ReloadReport, StartError> {
+        let result = self.go_over_to(config).await;
+        match &result {
+            Ok(report) => self.tell(reloaded(report)).await,
+            Err(error) => self.tell_refused(&crate::error::chain(error)).await,
+        }
+        result
+    }
+
+    async fn go_over_to(&mut self, config: Config) -> Result<ReloadReport, StartError> {
         let order = self
             .shared
             .registry
@@ -214,6 +261,7 @@ impl Runtime {
 
     /// Stops in the order of the flow: sources first, then what they feed, then the bus and the storage.
     pub async fn stop(mut self) {
+        let was_ready = self.shared.system.is_ready();
         self.shared.system.set_ready(false);
         for category in [
             Category::Connector,
@@ -223,10 +271,16 @@ impl Runtime {
         ] {
             self.stop_category(category).await;
         }
+        self.shared.runner.stop(LAST_ACTIONS).await;
         self.shared.bus.drained(DRAIN).await;
         for category in [Category::Notifier, Category::Openclaw, Category::Ui] {
             self.stop_category(category).await;
         }
+        self.keeper.stop().await;
+        if was_ready {
+            self.tell(Record::new("system.stopped", CORE.id)).await;
+        }
+        self.sign_end().await;
         self.shared.bus.close(tokio::time::sleep(LAST_WRITES)).await;
         if let Err(error) = self.shared.storage.close().await {
             warn!(error = %crate::error::chain(&error), "storage did not close cleanly");

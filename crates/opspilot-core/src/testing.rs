@@ -9,6 +9,10 @@ use crate::clock::{Clock, SystemClock};
 use crate::incident::Incidents;
 use crate::metrics::Metrics;
 use crate::module::{Context, HealthReporter, Manifest, System, Tasks, Watched};
+use crate::safety::audit::{Audit, SigningKey};
+use crate::safety::gate::Gate;
+use crate::safety::powers::{Decisions, ModuleActions};
+use crate::safety::runner::Runner;
 use crate::storage::{MemoryStorage, SharedStorage, Store};
 
 /// A bus with incidents on some storage, and contexts for modules on it.
@@ -20,6 +24,11 @@ pub struct Bench {
     pub bus: Bus,
     /// The incidents.
     pub incidents: Incidents,
+    /// The audit log, signed with the same key on every bench; nobody keeps it.
+    pub audit: Audit,
+    /// The gate; nobody lets its proposals expire.
+    pub gate: Gate,
+    pub(crate) runner: Runner,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The metrics.
@@ -44,7 +53,21 @@ impl Bench {
         let bus = Bus::start(Arc::clone(&storage), Arc::clone(&clock), &metrics, health)
             .await
             .expect("the storage of a test works");
-        let incidents = Incidents::open(bus.clone(), Arc::clone(&storage))
+        let audit = Audit::open(bus.clone(), Arc::clone(&storage), SigningKey::of_tests())
+            .await
+            .expect("the storage of a test works");
+        let incidents = Incidents::open(bus.clone(), Arc::clone(&storage), audit.clone())
+            .await
+            .expect("the storage of a test works");
+        let gate = Gate::open(
+            bus.clone(),
+            Arc::clone(&storage),
+            audit.clone(),
+            incidents.clone(),
+        )
+        .await
+        .expect("the storage of a test works");
+        let runner = Runner::start_up(gate.clone())
             .await
             .expect("the storage of a test works");
         let (system, _) = System::new(bus.clone(), metrics.clone(), Arc::clone(&clock));
@@ -52,6 +75,9 @@ impl Bench {
             storage,
             bus,
             incidents,
+            audit,
+            gate,
+            runner,
             clock,
             metrics,
             system,
@@ -68,6 +94,9 @@ impl Bench {
             bus: self.bus.of_module(manifest.rights(), health.clone()),
             store: Store::new(Arc::clone(&self.storage), manifest.id),
             incidents: self.incidents.clone(),
+            audit: self.audit.of_module(manifest.id),
+            actions: ModuleActions::new(self.gate.clone(), self.runner.clone(), manifest.id),
+            decisions: Some(self.decisions()),
             clock: Arc::clone(&self.clock),
             metrics: self.metrics.of_module(manifest.id),
             health,
@@ -75,6 +104,12 @@ impl Bench {
             tasks: Tasks::of(manifest.id),
             system: self.system.clone(),
         }
+    }
+
+    /// The power to decide what is proposed.
+    #[must_use]
+    pub fn decisions(&self) -> Decisions {
+        Decisions::new(self.gate.clone(), self.runner.clone())
     }
 
     /// Says that the system is ready, or not.

@@ -2,11 +2,12 @@
 
 use anyhow::Context as _;
 use opspilot_core::clock::SystemClock;
-use opspilot_core::config::Config;
+use opspilot_core::config::{Config, StorageEngine};
 use opspilot_core::error::chain;
 use opspilot_core::metrics::Metrics;
 use opspilot_core::module::{ReloadError, ReloadReport};
 use opspilot_core::runtime::{Parts, Runtime};
+use opspilot_core::safety::audit::SigningKey;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
@@ -37,11 +38,13 @@ async fn serve(setup: &Setup, config: Config) -> Result<(), Failure> {
     let storage = opspilot_storage::open(&config.storage)
         .await
         .map_err(anyhow::Error::from)?;
+    let audit_key = audit_key(&config)?;
     let parts = Parts {
         registry: setup.registry.clone(),
         storage,
         clock: SystemClock::shared(),
         metrics: Metrics::default(),
+        audit_key,
     };
     let engine = config.storage.engine;
     let mut server = Runtime::start(parts, config).await?;
@@ -56,6 +59,17 @@ async fn serve(setup: &Setup, config: Config) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// The key that signs the audit log. A log that ends with the process has a key that does so too.
+fn audit_key(config: &Config) -> Result<SigningKey, Failure> {
+    let key = match config.storage.engine {
+        StorageEngine::Memory => SigningKey::ephemeral(),
+        StorageEngine::File | StorageEngine::Sqlite => {
+            SigningKey::load_or_create(&super::audit::key_path(config))
+        }
+    };
+    key.map_err(|error| anyhow::Error::from(error).into())
 }
 
 /// Waits for the signal to end; reloads meanwhile when asked to.
@@ -87,9 +101,14 @@ async fn next<T>(requests: &mut Option<tokio::sync::mpsc::Receiver<T>>) -> Optio
 }
 
 async fn reload(setup: &Setup, server: &mut Runtime) -> Result<ReloadReport, ReloadError> {
-    let loaded = setup
-        .load()
-        .map_err(|errors| ReloadError(errors.to_string()))?;
+    let loaded = match setup.load() {
+        Ok(loaded) => loaded,
+        Err(errors) => {
+            let reason = errors.to_string();
+            server.tell_refused(&reason).await;
+            return Err(ReloadError(reason));
+        }
+    };
     for warning in &loaded.warnings {
         warn!("{warning}");
     }

@@ -128,7 +128,7 @@ impl Tx {
     }
 
     /// Removes every document of `collection` whose key lies in `keys`.
-    pub(super) fn delete_range(&mut self, collection: &str, keys: Range<String>) {
+    pub(crate) fn delete_range(&mut self, collection: &str, keys: Range<String>) {
         self.written
             .retain(|(place, key), _| place != collection || !keys.contains(key));
         self.batch

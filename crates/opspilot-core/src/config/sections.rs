@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU16;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,8 @@ pub(crate) struct Root {
     pub(crate) logging: Logging,
     /// Who may do what.
     pub(crate) auth: Auth,
+    /// How long it is kept who did what.
+    pub(crate) audit: Audit,
     /// The options of each module, by module id.
     #[schemars(with = "std::collections::BTreeMap<String, serde_json::Value>")]
     modules: std::collections::BTreeMap<String, serde::de::IgnoredAny>,
@@ -218,6 +221,24 @@ impl Default for Auth {
             public_paths: vec!["/api/health".to_owned()],
             api_keys: Vec::new(),
         }
+    }
+}
+
+/// `audit`: how long it is kept who did what.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Audit {
+    /// After how many days entries are removed from the audit log; 0 keeps them for ever. 0 to 36500, default 0.
+    #[schemars(range(max = 36_500))]
+    pub retention_days: u32,
+}
+
+impl Audit {
+    /// How long entries are kept; `None` for ever.
+    #[must_use]
+    pub fn retention(&self) -> Option<Duration> {
+        let days = Some(self.retention_days).filter(|days| *days > 0);
+        days.map(|days| Duration::from_hours(24 * u64::from(days)))
     }
 }
 

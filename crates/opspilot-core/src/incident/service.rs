@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
+use super::audit::told;
 use super::change::{apply, count_by_rule, entry};
 use super::flapping;
 use super::id::IncidentId;
@@ -13,6 +14,7 @@ use crate::clock::Timestamp;
 use crate::event::{
     EnrichmentCompleted, IncidentCleared, IncidentCreated, IncidentRepeated, IncidentUpdated,
 };
+use crate::safety::audit::Audit;
 use crate::storage::{Collection, Cursor, Query, SharedStorage, StorageError, Store};
 
 /// The namespace of the incidents, as the contract names it.
@@ -26,6 +28,7 @@ const NAMESPACE: &str = "enricher.incidentStore";
 pub struct Incidents {
     bus: Bus,
     collection: Collection<Incident>,
+    audit: Audit,
 }
 
 /// A change that somebody asks for.
@@ -61,13 +64,21 @@ pub enum IncidentError {
 }
 
 impl Incidents {
-    /// Opens the incidents in `storage`; changes go through `bus`.
+    /// Opens the incidents in `storage`; changes go through `bus`, and `audit` tells of each.
     ///
     /// # Errors
     /// When the storage cannot be read.
-    pub async fn open(bus: Bus, storage: SharedStorage) -> Result<Self, StorageError> {
+    pub async fn open(
+        bus: Bus,
+        storage: SharedStorage,
+        audit: Audit,
+    ) -> Result<Self, StorageError> {
         let collection = Store::new(storage, NAMESPACE).collection().await?;
-        Ok(Self { bus, collection })
+        Ok(Self {
+            bus,
+            collection,
+            audit,
+        })
     }
 
     /// The incident `id`.
@@ -274,7 +285,7 @@ impl Incidents {
         incident.updated_at = tx.now();
         count_by_rule(&mut incident, event, actor);
         if incident.status == Status::Resolved {
-            open_again(tx, &mut incident, actor);
+            self.open_again(tx, &mut incident, actor).await?;
         }
         tx.put(&self.collection, &incident)
     }
@@ -299,10 +310,29 @@ impl Incidents {
             event.cleared_at,
         );
         if let Ok(update) = update {
+            self.audit.append_in(tx, told(&update)).await?;
             tx.put(&self.collection, &incident)?;
             tx.emit(update);
         }
         Ok(())
+    }
+
+    /// Adds a line to an incident's history; nothing happens if there is no such incident.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub async fn note_in(
+        &self,
+        tx: &mut Tx,
+        id: &IncidentId,
+        (action, actor): (&str, &str),
+        details: Map<String, Value>,
+    ) -> Result<(), StorageError> {
+        let Some(mut incident) = self.get_in(tx, id).await? else {
+            return Ok(());
+        };
+        incident.note(entry(tx.now(), action, actor, None, details));
+        tx.put(&self.collection, &incident)
     }
 
     /// Adds what a module found out to an incident.
@@ -338,6 +368,29 @@ impl Incidents {
         }
         tx.put(&self.collection, &incident)?;
         tx.emit(update);
+        Ok(())
+    }
+
+    /// Opens a resolved incident again, because its signal was seen again.
+    async fn open_again(
+        &self,
+        tx: &mut Tx,
+        incident: &mut Incident,
+        actor: &str,
+    ) -> Result<(), StorageError> {
+        let reason = Some("seen again".to_owned());
+        let now = tx.now();
+        let was_flapping = incident.flapping.is_some();
+        let change = Change::Transition(Transition::Reopen);
+        let Ok(update) = apply(incident, change, actor, reason, now) else {
+            return Ok(());
+        };
+        self.audit.append_in(tx, told(&update)).await?;
+        if let Some(flaps) = flapping::recognise(incident, actor, now) {
+            tx.emit(flaps);
+        } else if !was_flapping {
+            tx.emit(update);
+        }
         Ok(())
     }
 }
@@ -378,6 +431,7 @@ impl Work for Apply {
         }
         let reason = reason.or_else(|| due_at.map(|_| flapping::quiet_reason(&incident)));
         let update = apply(&mut incident, change, &actor, reason, tx.now())?;
+        incidents.audit.append_in(tx, told(&update)).await?;
         tx.put(&incidents.collection, &incident)?;
         tx.emit(update);
         Ok(incident)
@@ -397,26 +451,5 @@ impl Work for Remove {
         for id in &self.ids {
             tx.delete(&self.collection, id.as_str());
         }
-    }
-}
-
-/// Opens a resolved incident again, because its signal was seen again.
-fn open_again(tx: &mut Tx, incident: &mut Incident, actor: &str) {
-    let reason = Some("seen again".to_owned());
-    let now = tx.now();
-    let was_flapping = incident.flapping.is_some();
-    let Ok(update) = apply(
-        incident,
-        Change::Transition(Transition::Reopen),
-        actor,
-        reason,
-        now,
-    ) else {
-        return;
-    };
-    if let Some(flaps) = flapping::recognise(incident, actor, now) {
-        tx.emit(flaps);
-    } else if !was_flapping {
-        tx.emit(update);
     }
 }

@@ -11,6 +11,8 @@ use crate::bus::ModuleBus;
 use crate::clock::Clock;
 use crate::incident::Incidents;
 use crate::metrics::ModuleMetrics;
+use crate::safety::audit::ModuleAudit;
+use crate::safety::powers::{Decisions, ModuleActions};
 use crate::storage::Store;
 
 /// What a module is given: it reaches nothing else.
@@ -24,6 +26,12 @@ pub struct Context {
     pub store: Store,
     /// The service that reads and changes incidents.
     pub incidents: Incidents,
+    /// The audit log, in which the module can act only for itself.
+    pub audit: ModuleAudit,
+    /// Proposes actions in the module's name, and reads what came of them.
+    pub actions: ModuleActions,
+    /// The power to decide on behalf of people; given to user interfaces alone.
+    pub decisions: Option<Decisions>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// The module's metrics.

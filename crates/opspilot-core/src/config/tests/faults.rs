@@ -14,7 +14,7 @@ const ROWS: &[(&str, &str)] = &[
     ),
     (
         "colours: {}",
-        "1:1: colours: unknown key; the keys here are: `auth`, `logging`, `modules`, `pluginsDir`, `storage`, `system`",
+        "1:1: colours: unknown key; the keys here are: `audit`, `auth`, `logging`, `modules`, `pluginsDir`, `storage`, `system`",
     ),
     (
         "logging:\n  level: wran",
