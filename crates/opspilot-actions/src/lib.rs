@@ -8,4 +8,4 @@ pub use process::exec_helper;
 use opspilot_core::module::Factory;
 
 /// The actions of this crate.
-pub const MODULES: &[Factory] = &[];
+pub const MODULES: &[Factory] = &[Factory::of::<safe::Safe>()];

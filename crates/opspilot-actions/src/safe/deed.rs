@@ -21,7 +21,6 @@ use opspilot_core::config::KeyPath;
 use opspilot_core::incident::Incidents;
 use opspilot_core::module::BuildError;
 use opspilot_core::safety::catalogue::{ActionError, Effect, Outcome};
-use tokio_util::sync::CancellationToken;
 
 use super::catalogue::{Parameters, Template, Values};
 use crate::process::Runner;
@@ -74,7 +73,6 @@ pub(crate) struct World {
     pub(crate) systemctl: PathBuf,
     pub(crate) incidents: Incidents,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) cancel: CancellationToken,
 }
 
 /// Where options stand, and what may be used there.

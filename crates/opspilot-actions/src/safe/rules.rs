@@ -124,6 +124,13 @@ impl Trigger {
                 .is_none_or(|pattern| pattern.is_match(&incident.title))
     }
 
+    /// The arguments whose text comes from a log line.
+    pub(crate) fn evidence(&self) -> Vec<String> {
+        let arguments = self.options.arguments.iter();
+        let found = arguments.filter(|(_, value)| is_from_evidence(value));
+        found.map(|(name, _)| name.clone()).collect()
+    }
+
     /// The arguments for `incident`; the type of action checks them.
     ///
     /// # Errors
@@ -134,6 +141,15 @@ impl Trigger {
             .map(|(name, value)| Ok((name.clone(), fill(value, incident)?)))
             .collect()
     }
+}
+
+/// True if an argument holds what somebody outside may have written.
+fn is_from_evidence(value: &Json) -> bool {
+    let template = Template::parse(value.as_str().unwrap_or_default());
+    template
+        .names()
+        .iter()
+        .any(|name| *name == "title" || name.starts_with("context."))
 }
 
 /// `value` with what `incident` has for its placeholders; a text that is one placeholder keeps the type of what it is.

@@ -12,7 +12,6 @@ use opspilot_core::module::{Category, Manifest};
 use opspilot_core::safety::action::Action;
 use opspilot_core::testing::Bench;
 use serde_json::{Map, Value as Json};
-use tokio_util::sync::CancellationToken;
 
 use super::catalogue::{Prepared, prepare};
 use super::deed::World;
@@ -48,7 +47,6 @@ pub(crate) async fn world() -> (World, Arc<ManualClock>, Bench) {
         systemctl: PathBuf::from("/nowhere/systemctl"),
         incidents: bench.incidents.clone(),
         clock: Arc::clone(&clock) as _,
-        cancel: CancellationToken::new(),
     };
     (world, clock, bench)
 }

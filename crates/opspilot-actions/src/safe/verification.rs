@@ -139,27 +139,23 @@ impl Verification {
         }
     }
 
-    /// Looks until it is clear whether the action helped, or the server stops.
+    /// Looks until it is clear whether the action helped.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing; a program that it runs is ended.
     pub(crate) async fn verify(
         &self,
         values: &Values,
         incident: Option<&IncidentId>,
         world: &World,
     ) -> Verdict {
-        let looked = async {
-            match self {
-                Self::Address(address) => address.ask(world).await,
-                Self::Program(program) => {
-                    let outcome = outcome(program.run(values, world).await);
-                    verdict(outcome.succeeded, outcome.summary)
-                }
-                Self::Quiet(time) => watch(*time, incident, world).await,
+        match self {
+            Self::Address(address) => address.ask(world).await,
+            Self::Program(program) => {
+                let outcome = outcome(program.run(values, world).await);
+                verdict(outcome.succeeded, outcome.summary)
             }
-        };
-        tokio::select! {
-            biased;
-            () = world.cancel.cancelled() => verdict(false, "the server stopped before it was clear"),
-            verdict = looked => verdict,
+            Self::Quiet(time) => watch(*time, incident, world).await,
         }
     }
 }

@@ -224,10 +224,11 @@ fn check_compensation(
             .as_str()
             .is_none_or(|text| Template::parse(text).is_fixed())
     };
-    if faults.is_empty() && compensation.arguments.values().all(is_fixed) {
-        if let Err(error) = other.parameters.check(&compensation.arguments) {
-            faults.extend(fault(path, error.to_string()));
-        }
+    if faults.is_empty()
+        && compensation.arguments.values().all(is_fixed)
+        && let Err(error) = other.parameters.check(&compensation.arguments)
+    {
+        faults.extend(fault(path, error.to_string()));
     }
     faults
 }

@@ -2,7 +2,8 @@
 
 #[cfg(feature = "kubernetes")]
 mod cluster;
-#[cfg(all(test, feature = "kubernetes"))]
+#[cfg(test)]
+#[cfg(feature = "kubernetes")]
 mod tests;
 #[cfg(feature = "kubernetes")]
 mod workload;

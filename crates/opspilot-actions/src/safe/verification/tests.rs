@@ -62,7 +62,7 @@ async fn an_address_that_does_not_answer_rightly_in_time_fails() {
         () = async {
             while server.received_requests().await.unwrap().is_empty() { tokio::task::yield_now().await }
             clock.advance(Duration::from_secs(1));
-            std::future::pending().await
+            std::future::pending::<()>().await;
         } => unreachable!("it never ends"),
     };
     let expected = Verdict {
@@ -138,14 +138,10 @@ async fn an_incident_that_repeats_fails_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_an_incident_nothing_can_be_quiet_and_a_stop_ends_the_wait() {
-    let (world, clock, bench) = world().await;
+async fn without_an_incident_nothing_can_be_quiet() {
+    let (world, ..) = world().await;
     let check = json!({ "type": "quiet", "minutes": 10 });
     assert!(!verify(&check, &world, None).await.passed);
-    store_incident(&bench, "a", clock.now()).await;
-    world.cancel.cancel();
-    let verdict = verify(&check, &world, Some("a")).await;
-    assert_eq!(verdict.detail, "the server stopped before it was clear");
 }
 
 #[test]

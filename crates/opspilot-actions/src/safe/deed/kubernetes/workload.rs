@@ -123,11 +123,7 @@ impl Workload {
     async fn apply(&self, values: &Values, world: &World, is_dry: bool) -> Result<String, String> {
         let object = self.object(values)?;
         let change = self.change(values, &world.clock.now().to_string())?;
-        let work = self.cluster.apply(&object, &change, is_dry);
-        tokio::select! {
-            done = work => done,
-            () = world.cancel.cancelled() => Err("the server stopped; whether it was done is not known".to_owned()),
-        }
+        self.cluster.apply(&object, &change, is_dry).await
     }
 
     fn deed(&self, object: &Object, values: &Values) -> String {
