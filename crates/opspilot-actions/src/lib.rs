@@ -1,7 +1,11 @@
 //! Actions: from understanding to safe action.
 
 pub mod escalation;
+mod process;
 pub mod runbook;
+pub mod safe;
+
+pub use process::exec_helper;
 
 use opspilot_core::module::Factory;
 
@@ -9,4 +13,5 @@ use opspilot_core::module::Factory;
 pub const MODULES: &[Factory] = &[
     Factory::of::<escalation::Escalation>(),
     Factory::of::<runbook::Runbook>(),
+    Factory::of::<safe::Safe>(),
 ];
