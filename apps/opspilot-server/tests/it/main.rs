@@ -7,6 +7,8 @@ mod common;
 #[cfg(test)]
 mod configuration;
 #[cfg(test)]
+mod credentials;
+#[cfg(test)]
 mod first_start;
 #[cfg(test)]
 mod hostile;
