@@ -14,7 +14,9 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use action::{ActionApproved, ActionDenied, ActionExecuted, ActionProposed, ActionResult};
+pub use action::{
+    ActionApproved, ActionDenied, ActionExecuted, ActionProposed, ActionResult, ActionWithdrawn,
+};
 pub use enrichment::EnrichmentCompleted;
 pub(crate) use envelope::Header;
 pub use envelope::{Envelope, EnvelopeError, EventId};
@@ -73,6 +75,7 @@ pub const CORE_EVENTS: &[EventKind] = &[
     EventKind::of::<ActionApproved>(),
     EventKind::of::<ActionDenied>(),
     EventKind::of::<ActionExecuted>(),
+    EventKind::of::<ActionWithdrawn>(),
     EventKind::of::<ModuleLifecycle>(),
     EventKind::of::<DeliveryFailed>(),
 ];

@@ -24,10 +24,15 @@ use crate::module::{
 };
 use crate::safety::audit::{Audit, Record, SigningKey};
 use crate::safety::credentials::{CredentialError, Credentials};
+use crate::safety::gate::{Gate, GateError};
+use crate::safety::runner::Runner;
 use crate::storage::{SharedStorage, StorageError};
 
 /// How long consumers may take to see the last events at a stop.
 const DRAIN: Duration = Duration::from_secs(2);
+
+/// How long approved actions that are being done may take at a stop; what is left is shown as unknown.
+const LAST_ACTIONS: Duration = Duration::from_secs(10);
 
 /// How long the last events may take to be stored at a stop.
 const LAST_WRITES: Duration = Duration::from_secs(3);
@@ -74,6 +79,8 @@ struct Shared {
     bus: Bus,
     incidents: Incidents,
     audit: Audit,
+    gate: Gate,
+    runner: Runner,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
     system: System,
@@ -99,6 +106,9 @@ pub enum StartError {
          --role admin`, or set `OPSPILOT_API_KEY`"
     )]
     NoWayIn,
+    /// The record of actions could not be put right after the last stop.
+    #[error("what was done before the last stop cannot be put on record")]
+    Gate(#[from] GateError),
     /// A module could not acquire what it needs.
     #[error("module `{module}` cannot start")]
     Init {
@@ -146,6 +156,14 @@ impl Runtime {
         let bus = Bus::start(Arc::clone(&storage), Arc::clone(&clock), &metrics, health).await?;
         let audit = Audit::open(bus.clone(), Arc::clone(&storage), audit_key).await?;
         let incidents = Incidents::open(bus.clone(), Arc::clone(&storage), audit.clone()).await?;
+        let gate = Gate::open(
+            bus.clone(),
+            Arc::clone(&storage),
+            audit.clone(),
+            incidents.clone(),
+        )
+        .await?;
+        let runner = Runner::start_up(gate.clone()).await?;
         let (system, reloads) = System::new(bus.clone(), metrics.clone(), Arc::clone(&clock));
         system.watch(Watched::constant(&CORE, core_health));
         let credentials = Credentials::open(
@@ -162,13 +180,15 @@ impl Runtime {
             bus,
             incidents,
             audit,
+            gate,
+            runner,
             clock,
             metrics,
             system,
             access,
         });
         let mut runtime = Self {
-            keeper: Keeper::start(&shared.audit, config.audit.retention()),
+            keeper: Keeper::start(&shared, config.audit.retention()),
             shared,
             config,
             modules: BTreeMap::new(),
@@ -286,6 +306,7 @@ impl Runtime {
         ] {
             self.stop_category(category).await;
         }
+        self.shared.runner.stop(LAST_ACTIONS).await;
         self.shared.bus.drained(DRAIN).await;
         for category in [Category::Notifier, Category::Openclaw, Category::Ui] {
             self.stop_category(category).await;

@@ -11,6 +11,9 @@ use crate::metrics::Metrics;
 use crate::module::{Access, Context, HealthReporter, Manifest, System, Tasks, Watched};
 use crate::safety::audit::{Audit, SigningKey};
 use crate::safety::credentials::Credentials;
+use crate::safety::gate::Gate;
+use crate::safety::powers::{Decisions, ModuleActions};
+use crate::safety::runner::Runner;
 use crate::storage::{MemoryStorage, SharedStorage, Store};
 
 /// A bus with incidents on some storage, and contexts for modules on it.
@@ -24,6 +27,9 @@ pub struct Bench {
     pub incidents: Incidents,
     /// The audit log, signed with the same key on every bench; nobody keeps it.
     pub audit: Audit,
+    /// The gate; nobody lets its proposals expire.
+    pub gate: Gate,
+    pub(crate) runner: Runner,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The metrics.
@@ -68,12 +74,25 @@ impl Bench {
             auth: Arc::default(),
             credentials,
         };
+        let gate = Gate::open(
+            bus.clone(),
+            Arc::clone(&storage),
+            audit.clone(),
+            incidents.clone(),
+        )
+        .await
+        .expect("the storage of a test works");
+        let runner = Runner::start_up(gate.clone())
+            .await
+            .expect("the storage of a test works");
         let (system, _) = System::new(bus.clone(), metrics.clone(), Arc::clone(&clock));
         Self {
             storage,
             bus,
             incidents,
             audit,
+            gate,
+            runner,
             clock,
             metrics,
             system,
@@ -92,6 +111,8 @@ impl Bench {
             store: Store::new(Arc::clone(&self.storage), manifest.id),
             incidents: self.incidents.clone(),
             audit: self.audit.of_module(manifest.id),
+            actions: ModuleActions::new(self.gate.clone(), self.runner.clone(), manifest.id),
+            decisions: Some(self.decisions()),
             clock: Arc::clone(&self.clock),
             metrics: self.metrics.of_module(manifest.id),
             health,
@@ -100,6 +121,12 @@ impl Bench {
             system: self.system.clone(),
             access: self.access.for_category(manifest.category),
         }
+    }
+
+    /// The power to decide what is proposed.
+    #[must_use]
+    pub fn decisions(&self) -> Decisions {
+        Decisions::new(self.gate.clone(), self.runner.clone())
     }
 
     /// Says that the system is ready, or not.

@@ -5,6 +5,8 @@
 mod common;
 
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod configuration;
 #[cfg(test)]
 mod credentials;

@@ -11,6 +11,7 @@ super::wire_types! {
     ActionApproved => "action.approved",
     ActionDenied => "action.denied",
     ActionExecuted => "action.executed",
+    ActionWithdrawn => "action.withdrawn",
 }
 
 /// An action waits for a person's decision.
@@ -53,6 +54,21 @@ pub struct ActionDenied {
     /// Who denied it.
     pub denied_by: String,
     /// Why, if they said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A proposal ended without a decision that counts: it expired, was taken back, or the gate refused it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ActionWithdrawn {
+    /// The approval request.
+    pub request_id: String,
+    /// `expired`, `cancelled` or `refused`.
+    pub status: String,
+    /// Who ended it: a subject, a module id, or `core`.
+    pub ended_by: String,
+    /// Why, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

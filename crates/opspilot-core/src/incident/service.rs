@@ -317,6 +317,24 @@ impl Incidents {
         Ok(())
     }
 
+    /// Adds a line to an incident's history; nothing happens if there is no such incident.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub async fn note_in(
+        &self,
+        tx: &mut Tx,
+        id: &IncidentId,
+        (action, actor): (&str, &str),
+        details: Map<String, Value>,
+    ) -> Result<(), StorageError> {
+        let Some(mut incident) = self.get_in(tx, id).await? else {
+            return Ok(());
+        };
+        incident.note(entry(tx.now(), action, actor, None, details));
+        tx.put(&self.collection, &incident)
+    }
+
     /// Adds what a module found out to an incident.
     ///
     /// # Errors

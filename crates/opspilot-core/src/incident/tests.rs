@@ -1,5 +1,7 @@
 //! What the incident service promises, through the bus.
 
+mod audited;
+
 use std::sync::Arc;
 use std::time::Duration;
 

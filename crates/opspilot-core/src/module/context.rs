@@ -14,6 +14,7 @@ use crate::incident::Incidents;
 use crate::metrics::ModuleMetrics;
 use crate::safety::audit::ModuleAudit;
 use crate::safety::credentials::Credentials;
+use crate::safety::powers::{Decisions, ModuleActions};
 use crate::storage::Store;
 
 /// What a module is given: it reaches nothing else.
@@ -29,6 +30,10 @@ pub struct Context {
     pub incidents: Incidents,
     /// The audit log, in which the module can act only for itself.
     pub audit: ModuleAudit,
+    /// Proposes actions in the module's name, and reads what came of them.
+    pub actions: ModuleActions,
+    /// The power to decide on behalf of people; given to user interfaces alone.
+    pub decisions: Option<Decisions>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// The module's metrics.

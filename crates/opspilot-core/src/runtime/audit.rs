@@ -6,15 +6,15 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{CORE, Runtime};
+use super::{CORE, Runtime, Shared};
 use crate::error::chain;
 use crate::module::{ReloadReport, Tasks};
-use crate::safety::audit::{Audit, Record};
+use crate::safety::audit::Record;
 
 /// How long the runtime waits for an entry. With a storage that does not work it is stored later.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The task that signs and shortens the log.
+/// The tasks that sign and shorten the log, and let proposals expire.
 #[derive(Debug)]
 pub(super) struct Keeper {
     tasks: Tasks,
@@ -22,12 +22,16 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn start(audit: &Audit, retention: Option<Duration>) -> Self {
+    pub(super) fn start(shared: &Shared, retention: Option<Duration>) -> Self {
         let keeper = Self {
             tasks: Tasks::of(CORE.id),
             cancel: CancellationToken::new(),
         };
-        let (audit, cancel) = (audit.clone(), keeper.cancel.clone());
+        let (audit, cancel) = (shared.audit.clone(), keeper.cancel.clone());
+        let runner = shared.runner.clone();
+        keeper
+            .tasks
+            .spawn("proposals", async move { runner.keep().await });
         keeper
             .tasks
             .spawn("audit", async move { audit.keep(retention, &cancel).await });

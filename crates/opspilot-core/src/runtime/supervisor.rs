@@ -19,6 +19,7 @@ use crate::module::{
     ModuleState, RunError, Tasks, Watched,
 };
 use crate::resilience::BackoffPolicy;
+use crate::safety::powers::{Decisions, ModuleActions};
 use crate::storage::Store;
 
 /// The pauses between starts of a module that fails.
@@ -261,6 +262,9 @@ impl Actor {
             store: Store::new(Arc::clone(&shared.storage), manifest.id),
             incidents: shared.incidents.clone(),
             audit: shared.audit.of_module(manifest.id),
+            actions: ModuleActions::new(shared.gate.clone(), shared.runner.clone(), manifest.id),
+            decisions: (manifest.category == Category::Ui)
+                .then(|| Decisions::new(shared.gate.clone(), shared.runner.clone())),
             clock: Arc::clone(&shared.clock),
             metrics: shared.metrics.of_module(manifest.id),
             health: self.health.clone(),

@@ -254,3 +254,77 @@ async fn a_module_that_cannot_start_at_a_reload_leaves_the_others_running() {
     assert_eq!(health(&runtime, "enricher.fake").0, ModuleState::Running);
     runtime.stop().await;
 }
+
+/// Actions and details of the audit log, oldest first.
+async fn audited(audit: &crate::safety::audit::Audit) -> Vec<(String, String)> {
+    let found = audit
+        .list(&crate::safety::audit::AuditFilter::default(), None, 100)
+        .await;
+    let mut entries = found.unwrap().0;
+    entries.reverse();
+    let tell = |entry: crate::safety::audit::Entry| {
+        let details = serde_json::to_string(&entry.details).unwrap();
+        (entry.action.into_owned(), details)
+    };
+    entries.into_iter().map(tell).collect()
+}
+
+#[tokio::test]
+async fn start_reload_refusal_and_stop_are_audited_and_the_end_is_signed() {
+    let mut runtime = start(BOTH).await.unwrap();
+    let audit = runtime.audit().clone();
+    runtime
+        .reload(config("modules:\n  enricher.fake: {}\n"))
+        .await
+        .unwrap();
+    let wrong = config("modules:\n  connector.fake: { fails: new }\n");
+    runtime.reload(wrong).await.unwrap_err();
+    runtime.stop().await;
+    let entries = audited(&audit).await;
+    let actions: Vec<&str> = entries.iter().map(|(action, _)| action.as_str()).collect();
+    let expected = [
+        "system.started",
+        "config.reloaded",
+        "config.refused",
+        "system.stopped",
+    ];
+    assert_eq!(actions, expected);
+    assert!(
+        entries[0]
+            .1
+            .contains("[\"connector.fake\",\"enricher.fake\"]"),
+        "{entries:?}"
+    );
+    assert!(
+        entries[1].1.contains("\"stopped\":[\"connector.fake\"]"),
+        "{entries:?}"
+    );
+    assert!(entries[2].1.contains("told to fail"), "{entries:?}");
+    let mut exporter = audit.exporter().await.unwrap();
+    let mut text = String::new();
+    while let Some(piece) = exporter.next().await.unwrap() {
+        text.push_str(&piece);
+    }
+    let is_checkpoint = |line: &&str| line.starts_with("{\"checkpoint\"");
+    assert_eq!(text.lines().filter(is_checkpoint).count(), 2, "{text}");
+}
+
+#[tokio::test]
+async fn a_server_that_could_not_start_is_not_told_of_as_stopped() {
+    let storage = Arc::new(MemoryStorage::default());
+    let key = crate::safety::audit::SigningKey::of_tests();
+    let parts = Parts {
+        registry: registry(),
+        storage: Arc::<MemoryStorage>::clone(&storage),
+        clock: SystemClock::shared(),
+        metrics: Metrics::default(),
+        audit_key: key.clone(),
+    };
+    let wrong = config("modules:\n  connector.fake: { fails: init }\n");
+    Runtime::start(parts, wrong).await.unwrap_err();
+    let reader = crate::safety::audit::Reader::open(storage, key)
+        .await
+        .unwrap();
+    let filter = crate::safety::audit::AuditFilter::default();
+    assert_eq!(reader.list(&filter, None, 10).await.unwrap().0, []);
+}

@@ -149,6 +149,17 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// A policy that asks for all that either asks for.
+    #[must_use]
+    pub fn stricter(&self, other: &Self) -> Self {
+        Self {
+            role: self.role.max(other.role),
+            approvers: self.approvers.max(other.approvers),
+            max_age_minutes: self.max_age_minutes.min(other.max_age_minutes),
+            token_minutes: self.token_minutes.min(other.token_minutes),
+        }
+    }
+
     /// How long a proposal may wait for a decision.
     #[must_use]
     pub fn max_age(&self) -> Duration {

@@ -95,12 +95,16 @@ impl Writer {
         collection: &str,
         definition: Definition,
     ) -> Result<(), StorageError> {
-        let faults = self.faults.clone();
+        let (faults, durability) = (self.faults.clone(), self.durability);
         let connection = self
             .connect()
             .await
             .map_err(|error| faults.error("opening", error))?;
-        let shape = define::define(connection, collection, definition, &faults).await;
+        let shape = unsynced(connection, durability, async |connection| {
+            define::define(connection, collection, definition, &faults).await
+        })
+        .await
+        .unwrap_or_else(|error| Err(faults.error("preparing", error)));
         match shape {
             Ok(shape) => {
                 self.shapes.insert(collection, shape);
@@ -144,6 +148,27 @@ impl Writer {
     }
 }
 
+/// Runs `work` without waiting for the disk at its end. What it committed becomes durable with the next commit that
+/// waits, for both stand in the same log; a power cut before that undoes both. A new database has a dozen collections to
+/// define before anything is in them, and a wait for each made up most of its first start.
+async fn unsynced<T>(
+    connection: &mut SqliteConnection,
+    durability: Durability,
+    work: impl AsyncFnOnce(&mut SqliteConnection) -> T,
+) -> Result<T, sqlx::Error> {
+    if durability == Durability::Fast {
+        return Ok(work(connection).await);
+    }
+    sqlx::raw_sql("PRAGMA synchronous = NORMAL")
+        .execute(&mut *connection)
+        .await?;
+    let done = work(&mut *connection).await;
+    sqlx::raw_sql("PRAGMA synchronous = FULL")
+        .execute(connection)
+        .await?;
+    Ok(done)
+}
+
 /// Collections are independent tables, so each collects its own writes in order, whatever lies between them.
 async fn write_all(
     connection: &mut SqliteConnection,
@@ -171,4 +196,28 @@ async fn write_all(
 /// A collection that was checked before the batch was queued cannot be missing.
 fn as_protocol(error: &StorageError) -> sqlx::Error {
     sqlx::Error::Protocol(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_definition_does_not_wait_for_the_disk_and_what_follows_it_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let faults = Faults::new(&path);
+        let durable = Durability::Durable;
+        let mut connection = schema::open(&path, durable, &faults).await.unwrap();
+        let level = async |connection: &mut SqliteConnection| {
+            sqlx::query_scalar::<_, i64>("PRAGMA synchronous")
+                .fetch_one(connection)
+                .await
+                .unwrap()
+        };
+        let during = unsynced(&mut connection, durable, level).await.unwrap();
+        let after = level(&mut connection).await;
+        // 1 is NORMAL and 2 is FULL: https://sqlite.org/pragma.html#pragma_synchronous
+        assert_eq!((during, after), (1, 2));
+    }
 }

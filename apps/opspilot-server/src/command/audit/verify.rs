@@ -76,7 +76,7 @@ fn open(path: &Path) -> Result<File, Failure> {
 /// Proves the log in a storage: what an export of it would hold, and that nothing stands behind its end.
 fn of_store(config: &Config, mut trust: Trust) -> Result<Result<Summary, Fault>, Failure> {
     store::read(config, async |reader| {
-        trust.key = trust.key.or(Some(*reader.public_key()));
+        trust.key = trust.key.or_else(|| Some(*reader.public_key()));
         let summary = match feed(&reader, trust).await {
             Ok(summary) => summary,
             Err(Stop::Fault(fault)) => return Ok(Err(fault)),
@@ -105,7 +105,10 @@ impl From<StorageError> for Stop {
 
 async fn feed(reader: &Reader, trust: Trust) -> Result<Summary, Stop> {
     let mut verifier = Verifier::new(trust);
-    let sink = |line: &str| verifier.line(line.as_bytes()).map_err(Stop::Fault);
+    let sink = |piece: &str| {
+        let mut lines = piece.split_inclusive('\n');
+        lines.try_for_each(|line| verifier.line(line.as_bytes()).map_err(Stop::Fault))
+    };
     reader.export(SystemClock.now(), sink).await?;
     verifier.finish().map_err(Stop::Fault)
 }

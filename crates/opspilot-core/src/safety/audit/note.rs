@@ -26,7 +26,7 @@ pub struct Checkpoint {
     /// In the last line of an export: the first and the last entry of it. Without entries, the last stands one before
     /// the first.
     pub export: Option<(u64, u64)>,
-    /// The signed note; empty before it is signed.
+    /// The signed note.
     pub note: String,
 }
 
@@ -56,11 +56,12 @@ impl Checkpoint {
         }
     }
 
-    /// The signed note.
-    pub(super) fn sign(&self, key: &SigningKey) -> String {
+    /// The same checkpoint with its signed note.
+    pub(super) fn signed(mut self, key: &SigningKey) -> Self {
         let text = self.text();
         let signature = [&key.public_key().id()[..], &key.sign(&text)].concat();
-        format!("{text}\n{DASH}{NAME} {}\n", STANDARD.encode(signature))
+        self.note = format!("{text}\n{DASH}{NAME} {}\n", STANDARD.encode(signature));
+        self
     }
 
     fn text(&self) -> String {
@@ -147,7 +148,7 @@ mod tests {
     #[test]
     fn a_signed_note_has_the_documented_form_and_opens_again() {
         let key = SigningKey::of_tests();
-        let note = checkpoint().sign(&key);
+        let note = checkpoint().signed(&key).note;
         let expected = "opspilot-audit\n7\nLXEWQrcmsEQBYnyp+6wy9chTD7GQPMTbAiWHF5IaSIE=\ntime 1970-01-01T00:00:00.000Z\n\
                         export 1-7\n\n\u{2014} opspilot-audit ";
         assert!(note.starts_with(expected), "{note}");
@@ -164,7 +165,7 @@ mod tests {
     #[test]
     fn no_byte_of_a_note_can_be_changed() {
         let key = SigningKey::of_tests();
-        let note = checkpoint().sign(&key);
+        let note = checkpoint().signed(&key).note;
         for at in 0..note.len() {
             let mut bytes = note.clone().into_bytes();
             bytes[at] ^= 1;
@@ -179,12 +180,12 @@ mod tests {
     fn the_signature_of_another_key_does_not_count_and_does_not_disturb() {
         let key = SigningKey::of_tests();
         let other = SigningKey::ephemeral().unwrap();
-        let note = checkpoint().sign(&other);
+        let note = checkpoint().signed(&other).note;
         assert_eq!(
             Checkpoint::open(&note, key.public_key()),
             Err(NoteError::Foreign(*key.public_key()))
         );
-        let ours = checkpoint().sign(&key);
+        let ours = checkpoint().signed(&key).note;
         let (_, line) = ours.rsplit_once("\n\n").unwrap();
         let both = format!("{note}{line}");
         assert!(Checkpoint::open(&both, key.public_key()).is_ok());
@@ -204,7 +205,8 @@ mod tests {
         for wrong in [
             text.replace("+A", "+B"),
             text.replace("audit", "audio"),
-            text[..40].to_owned(),
+            text.replace("+0c8345e1+", "+0c8345e2+"),
+            text.chars().take(40).collect(),
             String::new(),
         ] {
             assert!(wrong.parse::<PublicKey>().is_err(), "{wrong}");

@@ -72,7 +72,7 @@ pub fn verify(mut input: impl BufRead, trust: Trust) -> Result<Summary, Fault> {
 }
 
 /// Proves an export line by line.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Verifier {
     trust: Trust,
     /// Lines seen.
@@ -81,7 +81,7 @@ pub struct Verifier {
 }
 
 /// What is known behind the header.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Body {
     key: PublicKey,
     /// The number that the first entry must have.
@@ -292,7 +292,8 @@ impl Body {
             self.suspicion = Some(Suspicion::rehashed(self.last, *seen, since));
             return Ok(());
         }
-        if seen.seq == self.last.seq && *prev == self.before && !is_proved {
+        let is_copy = seen.hash == self.last.hash;
+        if seen.seq == self.last.seq && *prev == self.before && !is_proved && !is_copy {
             self.suspicion = Some(Suspicion::twins(self.last, *seen));
             return Ok(());
         }

@@ -124,3 +124,75 @@ fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     File::open(folder)?.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn the_first_start_makes_a_key_for_the_owner_alone_and_later_ones_read_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data/audit-signing.key");
+        let first = SigningKey::load_or_create(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
+        let parent = path.parent().unwrap();
+        assert_eq!(fs::metadata(parent).unwrap().mode() & 0o7777, 0o700);
+        assert_eq!(fs::read_dir(parent).unwrap().count(), 1);
+        let second = SigningKey::load_or_create(&path).unwrap();
+        assert_eq!(first.public_key(), second.public_key());
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_refused_with_the_way_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit-signing.key");
+        SigningKey::load_or_create(&path).unwrap();
+        for mode in [0o640, 0o604, 0o620, 0o666] {
+            set_mode(&path, mode);
+            let error = SigningKey::load_or_create(&path).unwrap_err();
+            let text = error.to_string();
+            assert!(text.contains(&format!("mode {mode:04o}")), "{text}");
+            assert!(text.contains("chmod 600"), "{text}");
+        }
+        set_mode(&path, 0o400);
+        SigningKey::load_or_create(&path).unwrap();
+    }
+
+    #[test]
+    fn a_damaged_key_is_neither_used_nor_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit-signing.key");
+        for content in [&b""[..], b"hello", &[0x30; 83]] {
+            fs::write(&path, content).unwrap();
+            set_mode(&path, 0o600);
+            let error = SigningKey::load_or_create(&path).unwrap_err();
+            assert!(matches!(error, KeyError::Damaged { .. }), "{error}");
+            assert_eq!(fs::read(&path).unwrap(), content);
+        }
+    }
+
+    #[test]
+    fn what_a_crash_left_of_a_key_is_cleared_away() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("audit-signing.key.new"), "half").unwrap();
+        let path = folder.path().join("audit-signing.key");
+        SigningKey::load_or_create(&path).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_key_does_not_show_itself() {
+        let key = SigningKey::of_tests();
+        let shown = format!("{key:?}");
+        assert_eq!(
+            shown,
+            format!("SigningKey {{ public: {}, .. }}", key.public_key())
+        );
+    }
+}

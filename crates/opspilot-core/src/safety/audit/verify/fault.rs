@@ -55,7 +55,9 @@ pub enum Cause {
     #[error("the checkpoint over it does not count: {0}")]
     Checkpoint(NoteError),
     /// A checkpoint stands in another place.
-    #[error("the checkpoint behind it is of entry {of}: it was moved")]
+    #[error(
+        "the checkpoint behind it is of entry {of}: an entry was added here, or the checkpoint was moved"
+    )]
     MovedCheckpoint {
         /// The newest entry that it covers.
         of: u64,

@@ -4,7 +4,7 @@ use super::fault::{Cause, Fault};
 use super::line::Seen;
 use crate::safety::action::Digest;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Suspicion {
     earlier: Fault,
     later: Fault,

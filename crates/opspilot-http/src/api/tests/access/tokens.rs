@@ -322,7 +322,7 @@ fn bearer(head: &str, claims: &Value, sign: Sign<'_>) -> String {
     )
 }
 
-fn head(alg: &str, kid: Value) -> String {
+fn head(alg: &str, kid: &Value) -> String {
     with(header(), &json!({ "alg": alg, "kid": kid })).to_string()
 }
 
@@ -387,7 +387,7 @@ async fn tokens_of_another_issuer_are_pinned_to_key_algorithm_and_issuer() {
         ),
     ];
     for (what, alg, kid, claims, sign, expected) in rows {
-        let header = bearer(&head(alg, kid), claims, sign);
+        let header = bearer(&head(alg, &kid), claims, sign);
         check(&api, what, &header, expected).await;
     }
 }
@@ -408,7 +408,7 @@ async fn a_public_key_is_no_secret_to_sign_with() {
     for secret in secrets {
         for kid in [json!("rsa"), json!("shared"), json!("ed"), Value::Null] {
             for claims in [theirs(&api), claims(api.bench.clock.now())] {
-                let header = bearer(&head("HS256", kid.clone()), &claims, &hs256(&secret));
+                let header = bearer(&head("HS256", &kid), &claims, &hs256(&secret));
                 check(&api, &format!("{kid} {secret:?}"), &header, 401).await;
             }
         }
@@ -427,7 +427,7 @@ async fn an_issuer_who_says_no_kind_speaks_for_programs() {
         if kind.is_null() {
             said.as_object_mut().unwrap().remove("kind");
         }
-        let header = bearer(&head("EdDSA", json!("ed")), &said, &sign_ed(1));
+        let header = bearer(&head("EdDSA", &json!("ed")), &said, &sign_ed(1));
         let who = api.ask(&["GET /api/session", &header], b"").await;
         kinds.push(who.json()["kind"].clone());
     }

@@ -1,0 +1,494 @@
+//! A proposal and its life. Pure: every transition gets the time and whoever asks for it.
+//!
+//! ```text
+//! pending ─ approve ─▶ approved ─ redeem ─▶ executing ─ finish ─▶ succeeded | failed | unknown
+//!    │                    │                     └─ with actions left ─▶ approved
+//!    ├─ deny ─▶ denied    ├─ time ─▶ expired
+//!    ├─ time ─▶ expired   └─ the world, the policy or the action differs ─▶ refused
+//!    └─ cancel ─▶ cancelled (also while approved)
+//! ```
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::action::{Action, Digest};
+use super::catalogue::{Plan, Policy};
+use super::identity::{Identity, Kind, Role};
+use super::refusal::Refusal;
+use super::token::ApprovalToken;
+use crate::clock::Timestamp;
+use crate::incident::IncidentId;
+use crate::storage::{CollectionSpec, IndexEntry, IndexSpec, Record};
+
+/// Something that waits for a person's decision, and what came of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Proposal {
+    /// Its id.
+    pub id: String,
+    /// Where it stands.
+    pub status: ProposalStatus,
+    /// What would be done: one action, or the actions of a runbook in order.
+    pub actions: Vec<Proposed>,
+    /// What it is for.
+    pub description: String,
+    /// Why it is proposed.
+    pub reasoning: String,
+    /// Who proposed it: a subject or a module id.
+    pub requested_by: String,
+    /// The incident that it should help, if any.
+    pub incident_id: Option<IncidentId>,
+    /// Who must approve it.
+    pub policy: Policy,
+    /// When it was proposed.
+    pub created_at: Timestamp,
+    /// Until when somebody may decide; then until when the approval is valid.
+    pub expires_at: Timestamp,
+    /// Who approved it, in order.
+    pub approvals: Vec<Decision>,
+    /// What ended it: the denial, the cancellation or the refusal.
+    pub ended: Option<Decision>,
+    /// The approval's token, as far as it is stored.
+    pub token: Option<StoredToken>,
+    /// True if its actions start when the proposer says so, not at the approval.
+    pub held: bool,
+}
+
+/// One action of a proposal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Proposed {
+    /// What an approval is bound to.
+    pub action: Action,
+    /// What will be done, for people.
+    pub plan: Plan,
+    /// Who had to approve this action when it was proposed.
+    pub policy: Policy,
+    /// What the target said that it would do, if it can say.
+    pub dry_run: Option<String>,
+    /// The arguments whose text comes from a log line.
+    pub from_evidence: Vec<String>,
+}
+
+/// A person's decision, or the server's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Decision {
+    /// Who decided.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Why, if they said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What is stored of a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredToken {
+    /// The token's digest.
+    pub digest: Digest,
+    /// A name that tells nothing of the token.
+    pub public_id: String,
+    /// The digests of the approved actions, in order; `None` for one that the token was used for.
+    pub bound: Vec<Option<Digest>>,
+}
+
+/// Where a proposal stands.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum ProposalStatus {
+    /// It waits for a decision.
+    Pending,
+    /// Enough people approved it.
+    Approved,
+    /// It is being done.
+    Executing,
+    /// It was done and helped.
+    Succeeded,
+    /// It was done in vain, or could not be done.
+    Failed,
+    /// The server ended in between: a person has to look.
+    Unknown,
+    /// Somebody denied it.
+    Denied,
+    /// Nobody decided or used it in time.
+    Expired,
+    /// The proposer took it back.
+    Cancelled,
+    /// It was approved, and then the world, the policy or the action differed.
+    Refused,
+}
+
+impl ProposalStatus {
+    /// Every status, in the order of a life.
+    pub const ALL: [Self; 10] = [
+        Self::Pending,
+        Self::Approved,
+        Self::Executing,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Unknown,
+        Self::Denied,
+        Self::Expired,
+        Self::Cancelled,
+        Self::Refused,
+    ];
+
+    /// The name as it is served.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Approved => "approved",
+            Self::Executing => "executing",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Denied => "denied",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+            Self::Refused => "refused",
+        }
+    }
+
+    /// True if it waits for somebody or something.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::Approved | Self::Executing)
+    }
+
+    /// Why a proposal in this status cannot be decided any more; `None` if it can.
+    const fn undecidable(self) -> Option<Refusal> {
+        match self {
+            Self::Pending => None,
+            Self::Expired => Some(Refusal::Expired),
+            Self::Cancelled => Some(Refusal::Cancelled),
+            Self::Denied => Some(Refusal::Denied),
+            _ => Some(Refusal::Decided),
+        }
+    }
+}
+
+impl std::str::FromStr for ProposalStatus {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let named = Self::ALL.into_iter().find(|status| status.as_str() == text);
+        named.ok_or_else(|| {
+            let names = Self::ALL.map(Self::as_str).join(", ");
+            format!("`{text}` is not a status of a proposal: write one of {names}")
+        })
+    }
+}
+
+/// What an approval led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Approval {
+    /// So many more people must approve.
+    NeedsMore(usize),
+    /// It may be done now.
+    Complete,
+}
+
+/// What somebody presents to have an action done.
+#[derive(Debug)]
+pub struct Presented<'p> {
+    /// The token.
+    pub token: &'p ApprovalToken,
+    /// Which action of the proposal, counted from 0.
+    pub index: usize,
+    /// The action as it would be done now.
+    pub action: &'p Action,
+    /// The policy as it is now.
+    pub policy: &'p Policy,
+    /// The state of the target as it is now.
+    pub observed: Option<&'p str>,
+}
+
+impl Proposal {
+    /// Adds the approval of `by`. The last one that is needed binds `token` to the actions.
+    ///
+    /// # Errors
+    /// When `by` may not approve it, or it does not wait for a decision.
+    pub fn approve(
+        &mut self,
+        by: &Identity,
+        reason: Option<String>,
+        token: &ApprovalToken,
+        now: Timestamp,
+    ) -> Result<Approval, Refusal> {
+        self.require_decider(by, now)?;
+        if self
+            .approvals
+            .iter()
+            .any(|earlier| earlier.by == by.subject())
+        {
+            return Err(Refusal::AlreadyApproved);
+        }
+        self.approvals.push(Decision {
+            by: by.subject().to_owned(),
+            at: now,
+            reason,
+        });
+        let missing = usize::from(self.policy.approvers).saturating_sub(self.approvals.len());
+        if missing > 0 {
+            return Ok(Approval::NeedsMore(missing));
+        }
+        self.status = ProposalStatus::Approved;
+        self.expires_at = now.plus(self.policy.token_lifetime());
+        self.token = Some(StoredToken {
+            digest: token.digest(),
+            public_id: token.public_id(),
+            bound: self
+                .actions
+                .iter()
+                .map(|proposed| Some(proposed.action.digest()))
+                .collect(),
+        });
+        Ok(Approval::Complete)
+    }
+
+    /// Denies it on behalf of `by`.
+    ///
+    /// # Errors
+    /// When `by` may not decide it, or it does not wait for a decision.
+    pub fn deny(
+        &mut self,
+        by: &Identity,
+        reason: Option<String>,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        self.require_decider(by, now)?;
+        self.end(ProposalStatus::Denied, by.subject(), reason, now);
+        Ok(())
+    }
+
+    /// Takes it back on behalf of `by`: the proposer, or an administrator (`role`).
+    ///
+    /// # Errors
+    /// When `by` is neither, or it is being done or over.
+    pub fn cancel(
+        &mut self,
+        by: &str,
+        role: Option<Role>,
+        reason: Option<String>,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        if by != self.requested_by && role != Some(Role::Admin) {
+            return Err(Refusal::NotTheProposer);
+        }
+        if self.status != ProposalStatus::Approved
+            && let Some(refusal) = self.status.undecidable()
+        {
+            return Err(refusal);
+        }
+        self.end(ProposalStatus::Cancelled, by, reason, now);
+        Ok(())
+    }
+
+    /// Ends it if its time is over; true if that changed it.
+    pub fn expire(&mut self, now: Timestamp) -> bool {
+        let waits = matches!(
+            self.status,
+            ProposalStatus::Pending | ProposalStatus::Approved
+        );
+        if !waits || now < self.expires_at {
+            return false;
+        }
+        self.end(ProposalStatus::Expired, "core", None, now);
+        true
+    }
+
+    /// Uses the token up for one action, which may then be done.
+    ///
+    /// # Errors
+    /// When anything is not exactly as it was approved. What makes the approval worthless ends the proposal.
+    pub fn redeem(&mut self, presented: &Presented<'_>, now: Timestamp) -> Result<(), Refusal> {
+        let result = self.check(presented, now);
+        match result {
+            Ok(()) => {
+                let bound = self.token.as_mut().map(|token| &mut token.bound);
+                if let Some(slot) = bound.and_then(|bound| bound.get_mut(presented.index)) {
+                    *slot = None;
+                }
+                self.status = ProposalStatus::Executing;
+            }
+            Err(refusal) if refusal.voids() => {
+                let reason = Some(refusal.to_string());
+                self.end(ProposalStatus::Refused, "core", reason, now);
+            }
+            Err(Refusal::Expired) => {
+                self.expire(now);
+            }
+            Err(_) => {}
+        }
+        result
+    }
+
+    /// Ends the approval that `token` belongs to, because of `refusal`; anybody else's token changes nothing. Returns the
+    /// refusal that holds.
+    pub(super) fn void(
+        &mut self,
+        token: &ApprovalToken,
+        refusal: Refusal,
+        now: Timestamp,
+    ) -> Refusal {
+        match self.usable_token() {
+            Err(other) => other,
+            Ok(stored) if !token.is(&stored.digest) => Refusal::Foreign,
+            Ok(_) => {
+                self.end(
+                    ProposalStatus::Refused,
+                    "core",
+                    Some(refusal.to_string()),
+                    now,
+                );
+                refusal
+            }
+        }
+    }
+
+    /// Expires an approval whose token nobody has any more; true if that changed it.
+    pub(super) fn lose_token(&mut self, now: Timestamp) -> bool {
+        let is_lost = self.status == ProposalStatus::Approved && self.token.is_some();
+        if is_lost {
+            let reason = "the server was started again before it was done; propose it again";
+            self.end(ProposalStatus::Expired, "core", Some(reason.into()), now);
+        }
+        is_lost
+    }
+
+    /// Notes how an action ended. An approval with actions left goes on being one.
+    pub fn finish(&mut self, status: ProposalStatus) {
+        let is_left = self
+            .token
+            .as_ref()
+            .is_some_and(|token| token.bound.iter().any(Option::is_some));
+        self.status = match status {
+            ProposalStatus::Succeeded if is_left => ProposalStatus::Approved,
+            status => status,
+        };
+        if !self.status.is_open() {
+            self.token = None;
+        }
+    }
+
+    fn check(&self, presented: &Presented<'_>, now: Timestamp) -> Result<(), Refusal> {
+        let token = self.usable_token()?;
+        if !presented.token.is(&token.digest) {
+            return Err(Refusal::Foreign);
+        }
+        if now >= self.expires_at {
+            return Err(Refusal::Expired);
+        }
+        let bound = token.bound.get(presented.index).ok_or(Refusal::Altered)?;
+        let bound = bound.as_ref().ok_or(Refusal::Used)?;
+        let stored = self.actions.get(presented.index);
+        let stored = stored.filter(|stored| stored.action.digest() == *bound);
+        let stored = stored.ok_or(Refusal::Altered)?;
+        if presented.action.digest() != *bound {
+            return Err(Refusal::Altered);
+        }
+        if *presented.policy != stored.policy {
+            return Err(Refusal::PolicyChanged);
+        }
+        if presented.observed != presented.action.precondition.as_deref() {
+            return Err(Refusal::WorldChanged);
+        }
+        Ok(())
+    }
+
+    fn usable_token(&self) -> Result<&StoredToken, Refusal> {
+        match self.status {
+            ProposalStatus::Approved => self.token.as_ref().ok_or(Refusal::NotApproved),
+            ProposalStatus::Executing => self.token.as_ref().ok_or(Refusal::Used),
+            ProposalStatus::Pending => Err(Refusal::NotApproved),
+            ProposalStatus::Denied => Err(Refusal::Denied),
+            ProposalStatus::Expired => Err(Refusal::Expired),
+            ProposalStatus::Cancelled => Err(Refusal::Cancelled),
+            ProposalStatus::Succeeded
+            | ProposalStatus::Failed
+            | ProposalStatus::Unknown
+            | ProposalStatus::Refused => Err(Refusal::Used),
+        }
+    }
+
+    fn require_decider(&mut self, by: &Identity, now: Timestamp) -> Result<(), Refusal> {
+        if by.kind() != Kind::Human {
+            return Err(Refusal::NotAPerson);
+        }
+        if by.role() < self.policy.role {
+            return Err(Refusal::RoleTooLow);
+        }
+        if by.subject() == self.requested_by {
+            return Err(Refusal::OwnProposal);
+        }
+        if self.status == ProposalStatus::Pending && self.expire(now) {
+            return Err(Refusal::Expired);
+        }
+        self.status.undecidable().map_or(Ok(()), Err)
+    }
+
+    fn end(&mut self, status: ProposalStatus, by: &str, reason: Option<String>, now: Timestamp) {
+        self.status = status;
+        self.token = None;
+        self.ended = Some(Decision {
+            by: by.to_owned(),
+            at: now,
+            reason,
+        });
+    }
+}
+
+impl Record for Proposal {
+    const COLLECTION: CollectionSpec = CollectionSpec {
+        name: "approval_requests",
+        indexes: &[
+            IndexSpec {
+                name: "recent",
+                prefix: 1,
+            },
+            IndexSpec {
+                name: "due",
+                prefix: 0,
+            },
+            IndexSpec {
+                name: "incident",
+                prefix: 1,
+            },
+        ],
+    };
+
+    fn key(&self) -> String {
+        self.id.clone()
+    }
+
+    fn index(&self) -> Vec<Option<IndexEntry>> {
+        let created = self.created_at.as_millis();
+        let waits = matches!(
+            self.status,
+            ProposalStatus::Pending | ProposalStatus::Approved
+        );
+        vec![
+            Some(IndexEntry {
+                prefix: vec![self.status.as_str().to_owned()],
+                sort: created,
+            }),
+            waits.then(|| IndexEntry {
+                prefix: Vec::new(),
+                sort: self.expires_at.as_millis(),
+            }),
+            self.incident_id.as_ref().map(|id| IndexEntry {
+                prefix: vec![id.to_string()],
+                sort: created,
+            }),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests;

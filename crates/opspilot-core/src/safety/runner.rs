@@ -1,0 +1,318 @@
+//! Carries approved actions out: the only caller of executors.
+//!
+//! It keeps the tokens of approvals in memory until they are used or too old. An action that was approved starts at once,
+//! unless its proposer holds it: then the proposer says when ([`Runner::start`]). At most [`PARALLEL`] actions run at a
+//! time; the others wait, and expire with their approval.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{error, info, warn};
+
+use super::action::Approved;
+use super::catalogue::{ActionType, Outcome};
+use super::execution::{Execution, ExecutionState};
+use super::gate::{Decided, Draft, Ending, Gate, GateError, Item, Verb};
+use super::identity::Identity;
+use super::proposal::Proposal;
+use super::token::ApprovalToken;
+use crate::error::chain;
+
+/// How many actions run at a time.
+pub const PARALLEL: usize = 8;
+
+/// The most approvals that wait in memory; further ones expire unused.
+const APPROVALS: usize = 10_000;
+
+/// Who proposes what undoes a failed action.
+const COMPENSATION: &str = "action.compensation";
+
+/// Carries approved actions out; cloning it clones a handle.
+#[derive(Debug, Clone)]
+pub(crate) struct Runner(Arc<Inner>);
+
+struct Inner {
+    gate: Gate,
+    tokens: Mutex<HashMap<String, Held>>,
+    permits: Arc<Semaphore>,
+    tasks: TaskTracker,
+    cancel: CancellationToken,
+}
+
+/// An approval that was not used yet.
+struct Held {
+    token: Arc<ApprovalToken>,
+    proposer: String,
+    /// True if there is one action, so that nothing is left to start after it.
+    is_for_one: bool,
+    /// The end of its time by a clock that nobody can set back.
+    until: Instant,
+}
+
+/// Why an action was not started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// There is no approval for it in this process: it was not approved, was used up, is too old, or was given before
+    /// the server was started again.
+    #[error("there is no approval for it; it has to be proposed again")]
+    NoApproval,
+    /// Somebody else proposed it.
+    #[error("only its proposer may start it")]
+    NotTheProposer,
+    /// The server is stopping.
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+impl Runner {
+    /// A runner behind `gate`, after the record was put right.
+    ///
+    /// # Errors
+    /// When the storage does not work.
+    pub(crate) async fn start_up(gate: Gate) -> Result<Self, GateError> {
+        gate.recover().await?;
+        Ok(Self(Arc::new(Inner {
+            gate,
+            tokens: Mutex::default(),
+            permits: Arc::new(Semaphore::new(PARALLEL)),
+            tasks: TaskTracker::new(),
+            cancel: CancellationToken::new(),
+        })))
+    }
+
+    /// Lets proposals expire until [`Runner::stop`]; the runtime drives it.
+    pub(crate) async fn keep(&self) {
+        self.0.gate.keep(self.0.cancel.clone()).await;
+    }
+
+    /// Decides the proposal `id` on behalf of `by`; once enough people approved it, it is done, or waits for its
+    /// proposer if it is held.
+    ///
+    /// # Errors
+    /// [`GateError::Refused`] with its reason, which is audited; or when nothing can be stored.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, the decision may be stored and the action not be done; the approval expires then.
+    pub(super) async fn decide(
+        &self,
+        id: &str,
+        verb: Verb,
+        by: &Identity,
+        reason: Option<String>,
+    ) -> Result<Proposal, GateError> {
+        let Decided { proposal, token } = self.0.gate.decide(id, verb, by, reason).await?;
+        let Some(token) = token else {
+            self.lock().remove(id);
+            return Ok(proposal);
+        };
+        let is_manual = proposal
+            .actions
+            .iter()
+            .all(|proposed| proposed.action.executor == "manual");
+        if !is_manual {
+            self.keep_token(&proposal, token);
+        }
+        if !proposal.held && !is_manual {
+            // It was kept in this very moment: only a stop can come between.
+            self.start(id, 0, &proposal.requested_by).ok();
+        }
+        Ok(proposal)
+    }
+
+    /// Starts action `index` of the approved proposal `id` on behalf of its proposer; the end is told by
+    /// `action.executed`, a refusal by `action.withdrawn`.
+    ///
+    /// # Errors
+    /// When there is no approval, the caller is not the proposer, or the server is stopping.
+    pub(super) fn start(&self, id: &str, index: usize, proposer: &str) -> Result<(), StartError> {
+        if self.0.cancel.is_cancelled() {
+            return Err(StartError::Stopping);
+        }
+        let token = self.token(id, proposer)?;
+        let (runner, id) = (self.clone(), id.to_owned());
+        self.0
+            .tasks
+            .spawn(async move { runner.run(&id, index, &token).await });
+        Ok(())
+    }
+
+    /// Starts nothing any more, and waits for what runs, at most `patience`. What is left is unknown at the next start.
+    pub(crate) async fn stop(&self, patience: Duration) {
+        self.0.cancel.cancel();
+        self.lock().clear();
+        self.0.tasks.close();
+        if tokio::time::timeout(patience, self.0.tasks.wait())
+            .await
+            .is_err()
+        {
+            let left = self.0.tasks.len();
+            warn!(
+                left,
+                "actions were still running at the stop; they are shown as unknown"
+            );
+        }
+    }
+
+    fn token(&self, id: &str, proposer: &str) -> Result<Arc<ApprovalToken>, StartError> {
+        let mut tokens = self.lock();
+        let now = Instant::now();
+        tokens.retain(|_, held| held.until > now);
+        let held = tokens.get(id).ok_or(StartError::NoApproval)?;
+        if held.proposer != proposer {
+            return Err(StartError::NotTheProposer);
+        }
+        let token = Arc::clone(&held.token);
+        if held.is_for_one {
+            tokens.remove(id);
+        }
+        Ok(token)
+    }
+
+    fn keep_token(&self, proposal: &Proposal, token: ApprovalToken) {
+        let mut tokens = self.lock();
+        let now = Instant::now();
+        tokens.retain(|_, held| held.until > now);
+        if tokens.len() >= APPROVALS {
+            error!(
+                proposal = proposal.id,
+                "too many approvals wait; this one is not kept and will expire"
+            );
+            return;
+        }
+        tokens.insert(
+            proposal.id.clone(),
+            Held {
+                token: Arc::new(token),
+                proposer: proposal.requested_by.clone(),
+                is_for_one: proposal.actions.len() == 1,
+                until: now + proposal.policy.token_lifetime(),
+            },
+        );
+    }
+
+    async fn run(&self, id: &str, index: usize, token: &ApprovalToken) {
+        let permit = tokio::select! {
+            () = self.0.cancel.cancelled() => return,
+            permit = Arc::clone(&self.0.permits).acquire_owned() => permit,
+        };
+        match self.0.gate.redeem(id, index, token).await {
+            Ok(approved) => self.carry_out(approved).await,
+            Err(error) => {
+                warn!(proposal = id, error = %chain(&error), "approved action was not executed");
+            }
+        }
+        drop(permit);
+    }
+
+    async fn carry_out(&self, approved: Approved) {
+        let execution = approved.execution().to_owned();
+        let name = approved.action().action_type.clone();
+        let Some(action_type) = self.0.gate.catalogue().get(&name) else {
+            let gone = failure("the type of action left the catalogue");
+            self.end(&execution, ending(gone, None)).await;
+            return;
+        };
+        let (action, incident) = (approved.action().clone(), approved.incident().cloned());
+        info!(
+            execution,
+            action_type = name,
+            target = action.target,
+            "executing"
+        );
+        let outcome = action_type.execute(approved).await;
+        if !outcome.succeeded {
+            let finished = self.end(&execution, ending(outcome, None)).await;
+            self.compensate(&*action_type, finished).await;
+            return;
+        }
+        if let Err(error) = self.0.gate.verifying(&execution, outcome.clone()).await {
+            error!(execution, error = %chain(&error), "the outcome could not be stored");
+        }
+        let verdict = tokio::select! {
+            () = self.0.cancel.cancelled() => return,
+            verdict = action_type.verify(&action, incident.as_ref()) => verdict,
+        };
+        let finished = self.end(&execution, ending(outcome, verdict)).await;
+        self.compensate(&*action_type, finished).await;
+    }
+
+    async fn end(&self, execution: &str, ending: Ending) -> Option<Execution> {
+        match self.0.gate.finish(execution, ending).await {
+            Ok(finished) => {
+                info!(execution, state = finished.state.as_str(), "executed");
+                Some(finished)
+            }
+            Err(error) => {
+                error!(execution, error = %chain(&error), "how the action ended could not be stored; it is shown as unknown");
+                None
+            }
+        }
+    }
+
+    /// Proposes what undoes a failed action; a person decides that as well.
+    async fn compensate(&self, action_type: &dyn ActionType, finished: Option<Execution>) {
+        let Some(finished) = finished.filter(|found| found.state == ExecutionState::Failed) else {
+            return;
+        };
+        let Some((name, arguments)) = action_type.compensation(&finished.action.arguments) else {
+            return;
+        };
+        let failed = &finished.action.action_type;
+        let draft = Draft {
+            items: vec![Item {
+                action_type: name,
+                arguments,
+                from_evidence: Vec::new(),
+            }],
+            description: format!("Undo `{failed}`, which did not help"),
+            reasoning: format!("Execution {} of `{failed}` failed", finished.id),
+            incident: finished.incident_id.clone(),
+            held: false,
+        };
+        if let Err(error) = self.0.gate.propose(draft, COMPENSATION).await {
+            error!(execution = finished.id, error = %chain(&error), "the compensation could not be proposed");
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Held>> {
+        self.0.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn failure(summary: &str) -> Outcome {
+    Outcome {
+        succeeded: false,
+        summary: summary.to_owned(),
+        output: String::new(),
+        truncated: false,
+    }
+}
+
+fn ending(outcome: Outcome, verdict: Option<super::catalogue::Verdict>) -> Ending {
+    let helped = outcome.succeeded && verdict.as_ref().is_none_or(|verdict| verdict.passed);
+    Ending {
+        state: if helped {
+            ExecutionState::Succeeded
+        } else {
+            ExecutionState::Failed
+        },
+        outcome: Some(outcome),
+        verdict,
+        remark: None,
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runner")
+            .field("running", &self.tasks.len())
+            .finish_non_exhaustive()
+    }
+}
