@@ -1,6 +1,7 @@
 //! The runtime: starts modules in order, supervises them, reloads and stops them.
 
 mod audit;
+mod shared;
 mod supervisor;
 #[cfg(test)]
 mod tests;
@@ -12,20 +13,18 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use self::audit::{Keeper, reloaded};
+use self::shared::Shared;
 use self::supervisor::{Prepared, Supervised};
-use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigErrors, ModuleOptions};
 use crate::incident::Incidents;
 use crate::metrics::Metrics;
 use crate::module::{
-    Access, Category, Factory, HealthReporter, Manifest, OrderError, Registry, ReloadReport,
-    ReloadRequests, RunError, System, Watched,
+    Category, Factory, Manifest, OrderError, Registry, ReloadReport, ReloadRequests, RunError,
+    System,
 };
 use crate::safety::audit::{Audit, Record, SigningKey};
-use crate::safety::credentials::{CredentialError, Credentials};
-use crate::safety::gate::{Gate, GateError};
-use crate::safety::runner::Runner;
+use crate::safety::gate::GateError;
 use crate::storage::{SharedStorage, StorageError};
 
 /// How long consumers may take to see the last events at a stop.
@@ -71,22 +70,6 @@ pub struct Runtime {
     reloads: Option<ReloadRequests>,
 }
 
-/// What every module's context is made from.
-#[derive(Debug)]
-struct Shared {
-    registry: Registry,
-    storage: SharedStorage,
-    bus: Bus,
-    incidents: Incidents,
-    audit: Audit,
-    gate: Gate,
-    runner: Runner,
-    clock: Arc<dyn Clock>,
-    metrics: Metrics,
-    system: System,
-    access: Access,
-}
-
 /// Why modules could not be started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -120,73 +103,15 @@ pub enum StartError {
     },
 }
 
-/// How callers prove who they are.
-async fn access(config: &Config, credentials: Credentials) -> Result<Access, StartError> {
-    if config.auth.enabled && !config.auth.has_way_in() {
-        let found = credentials.has_live_key().await;
-        let is_locked = !found.map_err(|error| match error {
-            CredentialError::Storage(error) => StartError::Storage(error),
-            _ => StartError::NoWayIn,
-        })?;
-        if is_locked {
-            return Err(StartError::NoWayIn);
-        }
-    }
-    Ok(Access {
-        auth: Arc::new(config.auth.clone()),
-        credentials,
-    })
-}
-
 impl Runtime {
     /// Starts every module that `config` switches on: all are built, then all are initialised, then all run.
     ///
     /// # Errors
     /// When the configuration is wrong or a module cannot start. What was started before is stopped again.
     pub async fn start(parts: Parts, config: Config) -> Result<Self, StartError> {
-        let Parts {
-            registry,
-            storage,
-            clock,
-            metrics,
-            audit_key,
-        } = parts;
-        let order = registry.start_order(config.enabled_modules().map(ModuleOptions::id))?;
-        let (health, core_health) = HealthReporter::new(Arc::clone(&clock));
-        let bus = Bus::start(Arc::clone(&storage), Arc::clone(&clock), &metrics, health).await?;
-        let audit = Audit::open(bus.clone(), Arc::clone(&storage), audit_key).await?;
-        let incidents = Incidents::open(bus.clone(), Arc::clone(&storage), audit.clone()).await?;
-        let gate = Gate::open(
-            bus.clone(),
-            Arc::clone(&storage),
-            audit.clone(),
-            incidents.clone(),
-        )
-        .await?;
-        let runner = Runner::start_up(gate.clone()).await?;
-        let (system, reloads) = System::new(bus.clone(), metrics.clone(), Arc::clone(&clock));
-        system.watch(Watched::constant(&CORE, core_health));
-        let credentials = Credentials::open(
-            bus.clone(),
-            Arc::clone(&storage),
-            Arc::clone(&clock),
-            audit.clone(),
-        )
-        .await?;
-        let access = access(&config, credentials).await?;
-        let shared = Arc::new(Shared {
-            registry,
-            storage,
-            bus,
-            incidents,
-            audit,
-            gate,
-            runner,
-            clock,
-            metrics,
-            system,
-            access,
-        });
+        let ids = config.enabled_modules().map(ModuleOptions::id);
+        let order = parts.registry.start_order(ids)?;
+        let (shared, reloads) = Shared::open(parts, &config).await?;
         let mut runtime = Self {
             keeper: Keeper::start(&shared, config.audit.retention()),
             shared,

@@ -62,18 +62,6 @@ impl Bench {
         let incidents = Incidents::open(bus.clone(), Arc::clone(&storage), audit.clone())
             .await
             .expect("the storage of a test works");
-        let credentials = Credentials::open(
-            bus.clone(),
-            Arc::clone(&storage),
-            Arc::clone(&clock),
-            audit.clone(),
-        )
-        .await
-        .expect("the storage of a test works");
-        let access = Access {
-            auth: Arc::default(),
-            credentials,
-        };
         let gate = Gate::open(
             bus.clone(),
             Arc::clone(&storage),
@@ -85,6 +73,19 @@ impl Bench {
         let runner = Runner::start_up(gate.clone())
             .await
             .expect("the storage of a test works");
+        let credentials = Credentials::open(
+            bus.clone(),
+            Arc::clone(&storage),
+            Arc::clone(&clock),
+            audit.clone(),
+        )
+        .await
+        .expect("the storage of a test works");
+        let access = Access {
+            auth: Arc::default(),
+            credentials,
+            decisions: Decisions::new(gate.clone(), runner.clone()),
+        };
         let (system, _) = System::new(bus.clone(), metrics.clone(), Arc::clone(&clock));
         Self {
             storage,
@@ -112,7 +113,6 @@ impl Bench {
             incidents: self.incidents.clone(),
             audit: self.audit.of_module(manifest.id),
             actions: ModuleActions::new(self.gate.clone(), self.runner.clone(), manifest.id),
-            decisions: Some(self.decisions()),
             clock: Arc::clone(&self.clock),
             metrics: self.metrics.of_module(manifest.id),
             health,

@@ -32,8 +32,6 @@ pub struct Context {
     pub audit: ModuleAudit,
     /// Proposes actions in the module's name, and reads what came of them.
     pub actions: ModuleActions,
-    /// The power to decide on behalf of people; given to user interfaces alone.
-    pub decisions: Option<Decisions>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// The module's metrics.
@@ -50,13 +48,15 @@ pub struct Context {
     pub access: Option<Access>,
 }
 
-/// How callers prove who they are; cloning it clones handles.
+/// How callers prove who they are, and the power to act for them; cloning it clones handles.
 #[derive(Debug, Clone)]
 pub struct Access {
     /// The section `auth`, as it was when the server started.
     pub auth: Arc<Auth>,
     /// Keys, tokens and sessions.
     pub credentials: Credentials,
+    /// The power to decide on behalf of people.
+    pub decisions: Decisions,
 }
 
 impl Access {
