@@ -1,7 +1,7 @@
 //! Who may do what: the one place where requests are let through to the handler of their row.
 //!
-//! A request shows one credential: the first of `Authorization: Bearer` (a token), `X-API-Key`, and the session's
-//! cookie. If that one is bad the answer is 401, whatever else the request carries; a query string is never looked at.
+//! A request shows one credential: the first of `Authorization: Bearer` (a token, or a stored key), `X-API-Key`, and the
+//! session's cookie. If that one is bad the answer is 401, whatever else the request carries; a query string is never looked at.
 //! Then the row decides: too small a role, or the wrong kind of caller, is 403. A change that comes with a cookie must
 //! also carry the session's `X-CSRF-Token`, which no other site can read.
 
@@ -147,7 +147,9 @@ impl Door {
             Ok(None) => return Err(self.refuse(address, "none")),
             Err(_) => return Err(self.refuse_bad(address, "malformed")),
         };
-        if let Some(wait) = access.guesses.wait(address) {
+        // Others behind the same address keep what cannot be guessed.
+        let wait = access.guesses.wait(address);
+        if let Some(wait) = wait.filter(|_| credential.is_guessable()) {
             self.state.metrics().refused(Refusal::Credential);
             return Err(Problem::of(Code::RATE_LIMITED).retry_after(wait));
         }

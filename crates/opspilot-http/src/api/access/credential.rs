@@ -1,7 +1,7 @@
 //! The credential that a request shows.
 
 use axum::http::{HeaderMap, header};
-use opspilot_core::safety::credentials::SessionToken;
+use opspilot_core::safety::credentials::{KeyText, SessionToken};
 
 use super::cookie;
 
@@ -11,9 +11,9 @@ const LONGEST: usize = 16 * 1024;
 /// The credential that a request shows.
 #[derive(Debug)]
 pub(super) enum Credential {
-    /// `Authorization: Bearer …` (RFC 6750, section 2.1).
+    /// `Authorization: Bearer …` (RFC 6750, section 2.1), with a token.
     Bearer(String),
-    /// `X-API-Key: …`
+    /// `X-API-Key: …`, or a stored key as `Bearer`, for clients that know no other header.
     Key(String),
     /// The cookie of a session.
     Session(SessionToken),
@@ -34,13 +34,25 @@ impl Credential {
             if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
                 return Err(Malformed);
             }
-            return Ok(Some(Self::Bearer(token.to_owned())));
+            let token = token.to_owned();
+            return Ok(Some(match token.starts_with("opk_") {
+                true => Self::Key(token),
+                false => Self::Bearer(token),
+            }));
         }
         if let Some(value) = only(headers, "x-api-key")? {
             return Ok(Some(Self::Key(value.to_owned())));
         }
         let token = cookie::find(headers)?;
         Ok(token.map(Self::Session))
+    }
+
+    /// True for what could be guessed: a key that people chose. All else holds 256 random bits or a signature.
+    pub(super) fn is_guessable(&self) -> bool {
+        match self {
+            Self::Key(text) => KeyText::parse(text).is_none(),
+            Self::Bearer(_) | Self::Session(_) => false,
+        }
     }
 }
 
@@ -80,6 +92,7 @@ mod tests {
         let cookie = cookie.as_str();
         let rows: &[(&[(&'static str, &str)], &str)] = &[
             (&[], "none"),
+            (&[("authorization", "Bearer opk_a")], "key"),
             (&[("authorization", "Bearer a.b.c")], "bearer"),
             (
                 &[("authorization", "bearer a"), ("x-api-key", "k")],

@@ -1,5 +1,6 @@
 //! Every row of the table against every credential. A new row is covered by being in the table.
 
+use opspilot_core::safety::audit::Entry;
 use opspilot_core::safety::identity::{Kind, Role};
 use serde_json::json;
 
@@ -176,6 +177,15 @@ async fn cells_that_matter_most_are_as_the_design_says() {
         )
         .await;
     assert_eq!(refused.problem(), (403, "forbidden".into()));
+    let is_last = |entry: &Entry| {
+        entry.action == "auth.forbidden"
+            && entry.actor == "viewer-human"
+            && entry.target.as_deref() == Some("GET /keys")
+    };
+    let audit = api.audit(|entries| entries.iter().any(is_last)).await;
+    let entry = audit.iter().find(|entry| is_last(entry)).unwrap();
+    assert_eq!(entry.details["reason"], "viewer");
+    assert_eq!(entry.details["address"], "127.0.0.1");
 }
 
 #[tokio::test]

@@ -223,7 +223,7 @@ async fn many_log_ins_at_once_get_no_more_guesses() {
 }
 
 #[tokio::test]
-async fn bad_credentials_make_an_address_wait_on_every_row() {
+async fn bad_credentials_make_an_address_wait_with_keys_that_could_be_guessed() {
     let api = Fixture::with(Setup {
         auth: auth(),
         bad_credentials: 3,
@@ -238,6 +238,8 @@ async fn bad_credentials_make_an_address_wait_on_every_row() {
     }
     let locked = api.ask(&["GET /api/metrics", CONFIGURED], b"").await;
     assert_eq!(locked.problem(), (429, "rate-limited".into()));
+    let (stored, _) = api.key(Role::Viewer, Kind::Human).await;
+    assert_eq!(api.status("GET /api/metrics", &stored).await, 200);
     assert_eq!(
         api.status("GET /api/metrics", "").await,
         401,

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use opspilot_core::config::{Auth, JwtAlgorithm, KeySet};
 use opspilot_core::safety::identity::{Kind, Role};
 use serde_json::{Value, json};
 
 use super::super::Fixture;
 use super::{HOUR, auth, claims, guarded, guarded_by, root, signed};
-use crate::auth::testing::{SECRET, ed_jwk, ed25519, hs256, rs256, rsa_2048, rsa_jwk, token};
+use crate::auth::testing::{SECRET, Sign, ed_jwk, ed25519, hs256, rs256, rsa_2048, rsa_jwk, token};
 
 const READ: &str = "GET /api/incidents";
 
@@ -313,124 +315,103 @@ fn with_key_set(folder: &tempfile::TempDir) -> Auth {
     }
 }
 
+fn bearer(head: &str, claims: &Value, sign: Sign<'_>) -> String {
+    format!(
+        "Authorization: Bearer {}",
+        token(head, &claims.to_string(), sign)
+    )
+}
+
+fn head(alg: &str, kid: &Value) -> String {
+    with(header(), &json!({ "alg": alg, "kid": kid })).to_string()
+}
+
+/// What the other issuer says.
+fn theirs(api: &Fixture) -> Value {
+    with(
+        claims(api.bench.clock.now()),
+        &json!({ "iss": "https://idp.example.org" }),
+    )
+}
+
+fn sign_ed(seed: u8) -> impl Fn(&[u8]) -> Vec<u8> {
+    let pair = ed25519(seed);
+    move |message| pair.sign(message).as_ref().to_vec()
+}
+
 #[tokio::test]
 async fn tokens_of_another_issuer_are_pinned_to_key_algorithm_and_issuer() {
     let folder = tempfile::tempdir().unwrap();
     let api = guarded_by(with_key_set(&folder)).await;
-    let now = api.bench.clock.now();
-    let theirs = with(claims(now), &json!({ "iss": "https://idp.example.org" }));
-    let (ed, rsa) = (ed25519(1), rsa_2048());
-    let sign_ed = |message: &[u8]| ed.sign(message).as_ref().to_vec();
-    let sign_rsa = rs256(&rsa);
-    let head =
-        |alg: &str, kid: Value| with(header(), &json!({ "alg": alg, "kid": kid })).to_string();
-    let bearer = |head: &str, claims: &Value, sign: &dyn Fn(&[u8]) -> Vec<u8>| {
-        format!(
-            "Authorization: Bearer {}",
-            token(head, &claims.to_string(), sign)
-        )
-    };
-    let ours = claims(now);
-    let modulus = rsa_jwk("rsa", &rsa);
-    let public = {
-        use base64::Engine as _;
-        let engine = base64::engine::general_purpose::URL_SAFE_NO_PAD;
-        engine.decode(modulus["n"].as_str().unwrap()).unwrap()
-    };
-    let other = ed25519(2);
+    let (theirs, ours) = (theirs(&api), claims(api.bench.clock.now()));
+    let (rsa, ed) = (rsa_2048(), sign_ed(1));
+    let rsa = rs256(&rsa);
     let rows = [
         (
             "Ed25519",
-            bearer(&head("EdDSA", json!("ed")), &theirs, &sign_ed),
+            "EdDSA",
+            json!("ed"),
+            &theirs,
+            &ed as Sign<'_>,
             200,
         ),
+        ("RSA", "RS256", json!("rsa"), &theirs, &rsa, 200),
+        ("no kid", "EdDSA", Value::Null, &theirs, &ed, 401),
+        ("unknown kid", "EdDSA", json!("new"), &theirs, &ed, 401),
         (
-            "RSA",
-            bearer(&head("RS256", json!("rsa")), &theirs, &sign_rsa),
-            200,
-        ),
-        (
-            "no kid",
-            bearer(&head("EdDSA", Value::Null), &theirs, &sign_ed),
+            "kid of the RSA key",
+            "EdDSA",
+            json!("rsa"),
+            &theirs,
+            &ed,
             401,
         ),
-        (
-            "unknown kid",
-            bearer(&head("EdDSA", json!("new")), &theirs, &sign_ed),
-            401,
-        ),
-        (
-            "kid of the other",
-            bearer(&head("EdDSA", json!("rsa")), &theirs, &sign_ed),
-            401,
-        ),
-        (
-            "our issuer, their key",
-            bearer(&head("EdDSA", json!("ed")), &ours, &sign_ed),
-            401,
-        ),
+        ("our issuer", "EdDSA", json!("ed"), &ours, &ed, 401),
         (
             "another's key",
-            bearer(&head("EdDSA", json!("ed")), &theirs, &|m| {
-                other.sign(m).as_ref().to_vec()
-            }),
+            "EdDSA",
+            json!("ed"),
+            &theirs,
+            &sign_ed(2),
             401,
         ),
+        ("RS512", "RS512", json!("rsa"), &theirs, &rsa, 401),
+        ("PS256", "PS256", json!("rsa"), &theirs, &rsa, 401),
         (
-            "RS512",
-            bearer(&head("RS512", json!("rsa")), &theirs, &sign_rsa),
-            401,
-        ),
-        (
-            "PS256",
-            bearer(&head("PS256", json!("rsa")), &theirs, &sign_rsa),
-            401,
-        ),
-        (
-            "modulus as secret",
-            bearer(&head("HS256", json!("rsa")), &theirs, &hs256(&public)),
-            401,
-        ),
-        (
-            "modulus as secret, no kid",
-            bearer(&head("HS256", Value::Null), &theirs, &hs256(&public)),
-            401,
-        ),
-        (
-            "modulus as secret, ours",
-            bearer(&head("HS256", Value::Null), &ours, &hs256(&public)),
-            401,
-        ),
-        (
-            "JWK as secret",
-            bearer(
-                &head("HS256", json!("rsa")),
-                &theirs,
-                &hs256(modulus.to_string().as_bytes()),
-            ),
-            401,
-        ),
-        (
-            "shared key of the set",
-            bearer(
-                &head("HS256", json!("shared")),
-                &theirs,
-                &hs256(b"secret-secret-secret-secret-secret"),
-            ),
-            401,
-        ),
-        (
-            "their issuer, our secret",
-            bearer(
-                &head("HS256", Value::Null),
-                &theirs,
-                &hs256(SECRET.as_bytes()),
-            ),
+            "our secret",
+            "HS256",
+            Value::Null,
+            &theirs,
+            &hs256(SECRET.as_bytes()),
             401,
         ),
     ];
-    for (what, header, expected) in rows {
+    for (what, alg, kid, claims, sign, expected) in rows {
+        let header = bearer(&head(alg, &kid), claims, sign);
         check(&api, what, &header, expected).await;
+    }
+}
+
+#[tokio::test]
+async fn a_public_key_is_no_secret_to_sign_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let api = guarded_by(with_key_set(&folder)).await;
+    let jwk = rsa_jwk("rsa", &rsa_2048());
+    let modulus = jwk["n"].as_str().unwrap();
+    let secrets = [
+        URL_SAFE_NO_PAD.decode(modulus).unwrap(),
+        modulus.as_bytes().to_vec(),
+        jwk.to_string().into_bytes(),
+        b"secret-secret-secret-secret-secret".to_vec(),
+        Vec::new(),
+    ];
+    for secret in secrets {
+        for kid in [json!("rsa"), json!("shared"), json!("ed"), Value::Null] {
+            for claims in [theirs(&api), claims(api.bench.clock.now())] {
+                let header = bearer(&head("HS256", &kid), &claims, &hs256(&secret));
+                check(&api, &format!("{kid} {secret:?}"), &header, 401).await;
+            }
+        }
     }
 }
 
@@ -438,8 +419,6 @@ async fn tokens_of_another_issuer_are_pinned_to_key_algorithm_and_issuer() {
 async fn an_issuer_who_says_no_kind_speaks_for_programs() {
     let folder = tempfile::tempdir().unwrap();
     let api = guarded_by(with_key_set(&folder)).await;
-    let ed = ed25519(1);
-    let head = with(header(), &json!({ "alg": "EdDSA", "kid": "ed" })).to_string();
     let base = json!({ "iss": "https://idp.example.org", "role": "admin" });
     let mut kinds = Vec::new();
     for kind in [Value::Null, json!("human"), json!("agent")] {
@@ -448,13 +427,8 @@ async fn an_issuer_who_says_no_kind_speaks_for_programs() {
         if kind.is_null() {
             said.as_object_mut().unwrap().remove("kind");
         }
-        let text = token(&head, &said.to_string(), &|m| ed.sign(m).as_ref().to_vec());
-        let who = api
-            .ask(
-                &["GET /api/session", &format!("Authorization: Bearer {text}")],
-                b"",
-            )
-            .await;
+        let header = bearer(&head("EdDSA", &json!("ed")), &said, &sign_ed(1));
+        let who = api.ask(&["GET /api/session", &header], b"").await;
         kinds.push(who.json()["kind"].clone());
     }
     assert_eq!(kinds, ["service", "human", "agent"]);
