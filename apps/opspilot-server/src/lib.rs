@@ -8,6 +8,7 @@
 //! ```
 
 mod cli;
+mod client;
 mod command;
 mod exit;
 mod output;
@@ -31,6 +32,9 @@ use self::setup::Setup;
 #[must_use]
 pub fn run(registry: Registry) -> ExitCode {
     let arguments = Arguments::parse();
+    if matches!(arguments.command, Some(Command::Exec)) {
+        return opspilot_actions::exec_helper();
+    }
     let setup = Setup {
         registry,
         environment: Environment::capture(),
@@ -52,11 +56,15 @@ fn dispatch(setup: &Setup, command: Command) -> Result<(), Failure> {
         Command::Run => command::run::run(setup),
         Command::Check => command::check::check(setup),
         Command::Audit { command } => command::audit::audit(setup, &command),
+        Command::Key { server, command } => command::key::key(setup, &server, &command),
+        Command::Token { server, command } => command::token::token(setup, &server, &command),
         Command::Replay(arguments) => command::replay::replay(setup, &arguments),
         Command::Init(arguments) => command::init::init(&arguments),
         Command::Modules => command::modules::modules(setup),
         Command::Schema(arguments) => command::schema::schema(setup, &arguments),
         Command::Version => command::version::version(setup),
         Command::Completions { shell } => command::completions::completions(shell),
+        // Answered before anything was set up.
+        Command::Exec => Ok(()),
     }
 }

@@ -3,7 +3,11 @@
 #[cfg(test)]
 mod dying;
 pub mod escalation;
+mod process;
 pub mod runbook;
+pub mod safe;
+
+pub use process::exec_helper;
 
 use opspilot_core::module::Factory;
 
@@ -11,4 +15,5 @@ use opspilot_core::module::Factory;
 pub const MODULES: &[Factory] = &[
     Factory::of::<escalation::Escalation>(),
     Factory::of::<runbook::Runbook>(),
+    Factory::of::<safe::Safe>(),
 ];

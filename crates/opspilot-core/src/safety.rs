@@ -8,6 +8,7 @@
 //!   executor accepts;
 //! - [`audit`]: the hash-chained, signed log of what was done, by whom;
 //! - [`catalogue`]: the types of action that there are, each with its executor;
+//! - [`credentials`]: keys, tokens and sessions, by which people, services and agents prove who they are;
 //! - [`identity`]: people, services and agents, and what they may do;
 //! - [`proposal`]: a proposal and its life, as pure transitions; [`refusal`]: why one is refused;
 //! - [`gate`]: stores proposals and decisions, and turns a [`token`] into an [`action::Approved`];
@@ -18,6 +19,7 @@
 pub mod action;
 pub mod audit;
 pub mod catalogue;
+pub mod credentials;
 pub mod execution;
 pub mod gate;
 pub mod identity;

@@ -8,9 +8,10 @@ use crate::bus::Bus;
 use crate::clock::{Clock, SystemClock};
 use crate::incident::Incidents;
 use crate::metrics::Metrics;
-use crate::module::{Context, HealthReporter, Manifest, System, Tasks, Watched};
+use crate::module::{Access, Context, HealthReporter, Manifest, System, Tasks, Watched};
 use crate::oncall::OnCall;
 use crate::safety::audit::{Audit, SigningKey};
+use crate::safety::credentials::Credentials;
 use crate::safety::gate::Gate;
 use crate::safety::powers::{Decisions, ModuleActions};
 use crate::safety::runbook::RunbookRuns;
@@ -41,6 +42,8 @@ pub struct Bench {
     pub metrics: Metrics,
     /// The view of the system.
     pub system: System,
+    /// How callers of user interfaces prove who they are; by default nobody asks.
+    pub access: Access,
 }
 
 impl Bench {
@@ -87,6 +90,19 @@ impl Bench {
         let runner = Runner::start_up(gate.clone())
             .await
             .expect("the storage of a test works");
+        let credentials = Credentials::open(
+            bus.clone(),
+            Arc::clone(&storage),
+            Arc::clone(&clock),
+            audit.clone(),
+        )
+        .await
+        .expect("the storage of a test works");
+        let access = Access {
+            auth: Arc::default(),
+            credentials,
+            decisions: Decisions::new(gate.clone(), runner.clone()),
+        };
         let (system, _) = System::new(bus.clone(), metrics.clone(), Arc::clone(&clock));
         Self {
             storage,
@@ -100,6 +116,7 @@ impl Bench {
             clock,
             metrics,
             system,
+            access,
         }
     }
 
@@ -117,13 +134,13 @@ impl Bench {
             runbooks: self.runbooks.clone(),
             audit: self.audit.of_module(manifest.id),
             actions: ModuleActions::new(self.gate.clone(), self.runner.clone(), manifest.id),
-            decisions: Some(self.decisions()),
             clock: Arc::clone(&self.clock),
             metrics: self.metrics.of_module(manifest.id),
             health,
             cancel: CancellationToken::new(),
             tasks: Tasks::of(manifest.id),
             system: self.system.clone(),
+            access: self.access.for_category(manifest.category),
         }
     }
 

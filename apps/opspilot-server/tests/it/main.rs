@@ -9,6 +9,10 @@ mod audit;
 #[cfg(test)]
 mod configuration;
 #[cfg(test)]
+mod credentials;
+#[cfg(test)]
+mod exec;
+#[cfg(test)]
 mod first_start;
 #[cfg(test)]
 mod hostile;

@@ -367,7 +367,7 @@ impl Body {
         {
             return Err(self.fault(line, Cause::RolledBack { proved }));
         }
-        if self.pruned + 1 != self.first {
+        if self.first > 1 && self.pruned != self.first - 1 {
             let entry = self.first;
             return Err(Fault {
                 entry,

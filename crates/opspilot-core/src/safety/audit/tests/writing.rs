@@ -16,7 +16,7 @@ async fn a_hundred_writers_make_one_chain_with_each_entry_once_and_share_commits
     const WRITERS: u64 = 100;
     const EACH: u64 = 30;
     let storage = Arc::new(Counting::default());
-    let log = Log::on(storage.clone()).await;
+    let log = Log::on(Arc::<Counting>::clone(&storage)).await;
     let before = storage.commits();
     let write = async |writer: u64| {
         for number in 0..EACH {
@@ -62,7 +62,7 @@ async fn a_log_that_was_not_closed_is_continued_where_it_was() {
 #[tokio::test]
 async fn an_entry_that_was_not_stored_leaves_no_gap() {
     let storage = Arc::new(Counting::default());
-    let log = Log::on(storage.clone()).await;
+    let log = Log::on(Arc::<Counting>::clone(&storage)).await;
     log.fill(2).await;
     storage.refuse(true);
     log.audit.append(record(9)).await.unwrap_err();
