@@ -1,5 +1,7 @@
 //! Actions: from understanding to safe action.
 
+#[cfg(test)]
+mod dying;
 pub mod escalation;
 mod process;
 pub mod runbook;

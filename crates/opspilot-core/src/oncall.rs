@@ -6,6 +6,7 @@
 //!
 //! Time zones come from the database inside the binary, so the machine needs none and all machines agree.
 
+mod reach;
 mod record;
 mod rotation;
 mod schedule;
@@ -14,10 +15,11 @@ mod service;
 mod tests;
 mod zone;
 
+pub use reach::Reached;
 pub use record::{Channel, Override, OverrideRequest, Person, Source};
 pub use rotation::{Restriction, Rotation, Step, Weekday};
 pub use schedule::{Duty, Layer, Schedule};
-pub use service::{OnCall, OnCallError, Reached, Roster};
+pub use service::{OnCall, OnCallError, Roster};
 pub use zone::Zone;
 
 /// A text of a schedule that cannot be read.

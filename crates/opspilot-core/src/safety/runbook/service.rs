@@ -1,18 +1,19 @@
 //! The service through which people take part in runs, and `action.runbook` carries them out.
 
+mod people;
+mod work;
+
 use std::sync::{Arc, PoisonError, RwLock};
 
-use async_trait::async_trait;
 use tokio::sync::watch;
 
+use self::work::{Change, Remove, Start};
 use super::machine::{NotNow, Told};
 use super::record::{Run, RunState, Runbook};
-use crate::bus::{Bus, PublishError, Tx, Work};
+use crate::bus::{Bus, PublishError};
 use crate::clock::Timestamp;
-use crate::event::EventId;
 use crate::incident::{IncidentError, IncidentId, Incidents};
 use crate::safety::audit::{Audit, Record as AuditRecord};
-use crate::safety::identity::{Identity, Kind, Role};
 use crate::storage::{Collection, Cursor, Query, SharedStorage, StorageError, Store};
 
 /// The namespace of the runs.
@@ -72,9 +73,6 @@ pub enum RunbookError {
     #[error("the change could not be stored")]
     Publish(#[from] PublishError),
 }
-
-/// Whose change it is, as the audit log names it; `None` for the course of events.
-type Deed = Option<AuditRecord>;
 
 type Step = Box<dyn FnOnce(&mut Run, Timestamp) -> Result<Vec<Told>, NotNow> + Send>;
 
@@ -168,20 +166,6 @@ impl RunbookRuns {
         Ok(self.0.runs.query(&query).await?.0)
     }
 
-    /// Starts a runbook for an incident on behalf of `actor`.
-    ///
-    /// # Errors
-    /// When there is no such runbook or incident, the actor may not, too many runs go on, or it cannot be stored.
-    pub async fn start(
-        &self,
-        runbook: &str,
-        incident: &IncidentId,
-        actor: &Identity,
-    ) -> Result<Run, RunbookError> {
-        allow(actor)?;
-        self.start_as(runbook, incident, actor.subject()).await
-    }
-
     /// Starts a runbook for an incident on behalf of a module.
     ///
     /// # Errors
@@ -206,125 +190,6 @@ impl RunbookRuns {
         let run = self.0.bus.transact(actor, start).await??;
         self.changed();
         Ok(run)
-    }
-
-    /// Lets a run wait until somebody resumes it.
-    ///
-    /// # Errors
-    /// When there is no such run, it is over, the actor may not, or it cannot be stored.
-    pub async fn pause(
-        &self,
-        id: &str,
-        actor: &Identity,
-        reason: Option<String>,
-    ) -> Result<Run, RunbookError> {
-        let subject = actor.subject().to_owned();
-        self.by_person(
-            id,
-            ("runbook.paused", None),
-            actor,
-            reason,
-            move |run, _, now| {
-                if !run.state.holds_slot() {
-                    return Err(NotNow(format!("run `{}` is {}", run.id, run.state)));
-                }
-                run.pause(format!("paused by {subject}"), now);
-                Ok(Vec::new())
-            },
-        )
-        .await
-    }
-
-    /// Lets a paused run go on. A step whose outcome is unknown begins again, with an approval of its own.
-    ///
-    /// # Errors
-    /// When there is no such run, it is not paused, the actor may not, or it cannot be stored.
-    pub async fn resume(
-        &self,
-        id: &str,
-        actor: &Identity,
-        reason: Option<String>,
-    ) -> Result<Run, RunbookError> {
-        self.by_person(
-            id,
-            ("runbook.resumed", None),
-            actor,
-            reason,
-            |run, _, now| run.resume(now).map(|()| Vec::new()),
-        )
-        .await
-    }
-
-    /// Ends a run.
-    ///
-    /// # Errors
-    /// When there is no such run, it is over, the actor may not, or it cannot be stored.
-    pub async fn abort(
-        &self,
-        id: &str,
-        actor: &Identity,
-        reason: Option<String>,
-    ) -> Result<Run, RunbookError> {
-        let subject = actor.subject().to_owned();
-        self.by_person(
-            id,
-            ("runbook.aborted", None),
-            actor,
-            reason,
-            move |run, _, now| {
-                if run.state.is_final() {
-                    return Err(NotNow(format!("run `{}` is {}", run.id, run.state)));
-                }
-                Ok(run.end(RunState::Cancelled, format!("aborted by {subject}"), now))
-            },
-        )
-        .await
-    }
-
-    /// Leaves the step at hand out, counted from 0.
-    ///
-    /// # Errors
-    /// When there is no such run, the step is not at hand or under way, the actor may not, or it cannot be stored.
-    pub async fn skip(
-        &self,
-        id: &str,
-        step: usize,
-        actor: &Identity,
-        reason: Option<String>,
-    ) -> Result<Run, RunbookError> {
-        let subject = actor.subject().to_owned();
-        let deed = ("runbook.stepSkipped", Some(step));
-        self.by_person(id, deed, actor, reason, move |run, reason, now| {
-            run.skip_step(step, (&subject, reason), now)
-        })
-        .await
-    }
-
-    /// Says that the step at hand is done, or approves going on. Only people approve.
-    ///
-    /// # Errors
-    /// When there is no such run, the step is not at hand or not for a person, the actor may not, or it cannot be stored.
-    pub async fn complete_step(
-        &self,
-        id: &str,
-        step: usize,
-        actor: &Identity,
-        note: Option<String>,
-    ) -> Result<Run, RunbookError> {
-        let run = self.get(id).await?;
-        let is_approval = run
-            .steps
-            .get(step)
-            .is_some_and(|found| found.step.asks_a_person());
-        if is_approval && actor.kind() != Kind::Human {
-            return Err(RunbookError::Forbidden("only people approve"));
-        }
-        let subject = actor.subject().to_owned();
-        let deed = ("runbook.stepCompleted", Some(step));
-        self.by_person(id, deed, actor, note, move |run, note, now| {
-            run.complete_step(step, (&subject, note), now)
-        })
-        .await
     }
 
     /// Changes a run in the course of events, on behalf of a module.
@@ -397,33 +262,11 @@ impl RunbookRuns {
         Ok(removed)
     }
 
-    async fn by_person(
-        &self,
-        id: &str,
-        (action, step): (&'static str, Option<usize>),
-        actor: &Identity,
-        reason: Option<String>,
-        change: impl FnOnce(&mut Run, Option<&str>, Timestamp) -> Result<Vec<Told>, NotNow>
-        + Send
-        + 'static,
-    ) -> Result<Run, RunbookError> {
-        allow(actor)?;
-        let mut deed = AuditRecord::new(action, actor.subject()).target(id);
-        if let Some(step) = step {
-            deed = deed.detail("step", step);
-        }
-        if let Some(reason) = &reason {
-            deed = deed.detail("reason", reason.as_str());
-        }
-        let change: Step = Box::new(move |run, now| change(run, reason.as_deref(), now));
-        self.apply(id, actor.subject(), Some(deed), change).await
-    }
-
     async fn apply(
         &self,
         id: &str,
         source: &str,
-        deed: Deed,
+        deed: Option<AuditRecord>,
         step: Step,
     ) -> Result<Run, RunbookError> {
         let change = Change {
@@ -452,14 +295,6 @@ impl RunbookRuns {
     }
 }
 
-/// Runs are for operators; what they change still needs an approval.
-fn allow(actor: &Identity) -> Result<(), RunbookError> {
-    if actor.role() < Role::Operator {
-        return Err(RunbookError::Forbidden("only operators take part in runs"));
-    }
-    Ok(())
-}
-
 fn prefixes(states: &[RunState]) -> Vec<Vec<String>> {
     let all = if states.is_empty() {
         &RunState::ALL[..]
@@ -469,103 +304,4 @@ fn prefixes(states: &[RunState]) -> Vec<Vec<String>> {
     all.iter()
         .map(|state| vec![state.as_str().to_owned()])
         .collect()
-}
-
-fn emit(tx: &mut Tx, told: Vec<Told>) {
-    for told in told {
-        match told {
-            Told::Started(event) => tx.emit(event),
-            Told::Step(event) => tx.emit(event),
-            Told::Done(event) => tx.emit(event),
-        }
-    }
-}
-
-struct Start {
-    service: RunbookRuns,
-    runbook: Runbook,
-    approves_per_step: bool,
-    max_active: usize,
-    incident: IncidentId,
-    actor: String,
-}
-
-#[async_trait]
-impl Work for Start {
-    type Output = Result<Run, RunbookError>;
-
-    async fn run(self, tx: &mut Tx) -> Self::Output {
-        let inner = &self.service.0;
-        if inner.incidents.get_in(tx, &self.incident).await?.is_none() {
-            return Err(IncidentError::NotFound(self.incident).into());
-        }
-        if self.service.active(self.max_active).await? >= self.max_active {
-            return Err(RunbookError::Busy(self.max_active));
-        }
-        let id = loop {
-            let id = new_id(tx.now());
-            if tx.get(&inner.runs, &id).await?.is_none() {
-                break id;
-            }
-        };
-        let what = (&self.runbook, self.approves_per_step);
-        let (run, started) = Run::start(id, what, (&self.incident, &self.actor), tx.now());
-        let deed = AuditRecord::new("runbook.started", &*self.actor)
-            .target(&*run.id)
-            .detail("runbook", &*run.runbook_id)
-            .about(&run.incident_id);
-        inner.audit.append_in(tx, deed).await?;
-        tx.put(&inner.runs, &run)?;
-        emit(tx, vec![started]);
-        Ok(run)
-    }
-}
-
-struct Change {
-    service: RunbookRuns,
-    id: String,
-    deed: Deed,
-    step: Step,
-}
-
-#[async_trait]
-impl Work for Change {
-    type Output = Result<Run, RunbookError>;
-
-    async fn run(self, tx: &mut Tx) -> Self::Output {
-        let inner = &self.service.0;
-        let found = tx.get(&inner.runs, &self.id).await?;
-        let mut run = found.ok_or(RunbookError::NoSuchRun(self.id))?;
-        let told = (self.step)(&mut run, tx.now())?;
-        if let Some(deed) = self.deed {
-            inner
-                .audit
-                .append_in(tx, deed.about(&run.incident_id))
-                .await?;
-        }
-        tx.put(&inner.runs, &run)?;
-        emit(tx, told);
-        Ok(run)
-    }
-}
-
-struct Remove {
-    runs: Collection<Run>,
-    ids: Vec<String>,
-}
-
-#[async_trait]
-impl Work for Remove {
-    type Output = ();
-
-    async fn run(self, tx: &mut Tx) {
-        self.ids.iter().for_each(|id| tx.delete(&self.runs, id));
-    }
-}
-
-/// `RB-` and eight hexadecimal digits, which differ from call to call.
-fn new_id(now: Timestamp) -> String {
-    let digest = crate::safety::action::Digest::of(EventId::generate(now).to_string().as_bytes());
-    let [a, b, c, d, ..] = *digest.as_bytes();
-    format!("RB-{a:02x}{b:02x}{c:02x}{d:02x}")
 }
