@@ -73,6 +73,9 @@ pub(crate) enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// What the server starts itself as to run a program of an action
+    #[command(name = "__exec", hide = true)]
+    Exec,
 }
 
 #[derive(Debug, Subcommand)]

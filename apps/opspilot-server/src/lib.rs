@@ -32,6 +32,9 @@ use self::setup::Setup;
 #[must_use]
 pub fn run(registry: Registry) -> ExitCode {
     let arguments = Arguments::parse();
+    if matches!(arguments.command, Some(Command::Exec)) {
+        return opspilot_actions::exec_helper();
+    }
     let setup = Setup {
         registry,
         environment: Environment::capture(),
@@ -61,5 +64,7 @@ fn dispatch(setup: &Setup, command: Command) -> Result<(), Failure> {
         Command::Schema(arguments) => command::schema::schema(setup, &arguments),
         Command::Version => command::version::version(setup),
         Command::Completions { shell } => command::completions::completions(shell),
+        // Answered before anything was set up.
+        Command::Exec => Ok(()),
     }
 }

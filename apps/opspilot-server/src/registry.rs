@@ -9,6 +9,7 @@ pub fn registry() -> Registry {
         .with(opspilot_connectors::MODULES.iter().copied())
         .with(opspilot_detectors::MODULES.iter().copied())
         .with(opspilot_enrichers::MODULES.iter().copied())
+        .with(opspilot_actions::MODULES.iter().copied())
         .with(opspilot_notifiers::MODULES.iter().copied())
         .with(opspilot_http::MODULES.iter().copied())
 }

@@ -299,6 +299,7 @@ impl Runtime {
         if let Some(module) = self.modules.remove(id) {
             module.stop().await;
             self.shared.bus.remove_stages(id).await;
+            self.shared.on_call.withdraw_channels(id);
             self.shared.system.unwatch(id);
         }
     }

@@ -13,7 +13,8 @@
 //! - [`proposal`]: a proposal and its life, as pure transitions; [`refusal`]: why one is refused;
 //! - [`gate`]: stores proposals and decisions, and turns a [`token`] into an [`action::Approved`];
 //! - [`powers`]: what a module and a user interface may do with it;
-//! - [`runner`]: carries approved actions out; [`execution`]: the record of that.
+//! - [`runner`]: carries approved actions out; [`execution`]: the record of that;
+//! - [`runbook`]: ordered steps for an incident, whose deeds pass the gate like all others.
 
 pub mod action;
 pub mod audit;
@@ -25,5 +26,6 @@ pub mod identity;
 pub mod powers;
 pub mod proposal;
 pub mod refusal;
+pub mod runbook;
 pub mod runner;
 pub mod token;

@@ -9,10 +9,12 @@ use crate::clock::{Clock, SystemClock};
 use crate::incident::Incidents;
 use crate::metrics::Metrics;
 use crate::module::{Access, Context, HealthReporter, Manifest, System, Tasks, Watched};
+use crate::oncall::OnCall;
 use crate::safety::audit::{Audit, SigningKey};
 use crate::safety::credentials::Credentials;
 use crate::safety::gate::Gate;
 use crate::safety::powers::{Decisions, ModuleActions};
+use crate::safety::runbook::RunbookRuns;
 use crate::safety::runner::Runner;
 use crate::storage::{MemoryStorage, SharedStorage, Store};
 
@@ -25,6 +27,10 @@ pub struct Bench {
     pub bus: Bus,
     /// The incidents.
     pub incidents: Incidents,
+    /// Who is on call.
+    pub on_call: OnCall,
+    /// The runs of runbooks.
+    pub runbooks: RunbookRuns,
     /// The audit log, signed with the same key on every bench; nobody keeps it.
     pub audit: Audit,
     /// The gate; nobody lets its proposals expire.
@@ -62,6 +68,17 @@ impl Bench {
         let incidents = Incidents::open(bus.clone(), Arc::clone(&storage), audit.clone())
             .await
             .expect("the storage of a test works");
+        let on_call = OnCall::open(bus.clone(), Arc::clone(&storage), audit.clone())
+            .await
+            .expect("the storage of a test works");
+        let runbooks = RunbookRuns::open(
+            bus.clone(),
+            Arc::clone(&storage),
+            incidents.clone(),
+            audit.clone(),
+        )
+        .await
+        .expect("the storage of a test works");
         let gate = Gate::open(
             bus.clone(),
             Arc::clone(&storage),
@@ -91,6 +108,8 @@ impl Bench {
             storage,
             bus,
             incidents,
+            on_call,
+            runbooks,
             audit,
             gate,
             runner,
@@ -111,6 +130,8 @@ impl Bench {
             bus: self.bus.of_module(manifest.rights(), health.clone()),
             store: Store::new(Arc::clone(&self.storage), manifest.id),
             incidents: self.incidents.clone(),
+            on_call: self.on_call.clone(),
+            runbooks: self.runbooks.clone(),
             audit: self.audit.of_module(manifest.id),
             actions: ModuleActions::new(self.gate.clone(), self.runner.clone(), manifest.id),
             clock: Arc::clone(&self.clock),

@@ -11,6 +11,8 @@ mod configuration;
 #[cfg(test)]
 mod credentials;
 #[cfg(test)]
+mod exec;
+#[cfg(test)]
 mod first_start;
 #[cfg(test)]
 mod hostile;

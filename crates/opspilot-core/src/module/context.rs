@@ -12,9 +12,11 @@ use crate::clock::Clock;
 use crate::config::Auth;
 use crate::incident::Incidents;
 use crate::metrics::ModuleMetrics;
+use crate::oncall::OnCall;
 use crate::safety::audit::ModuleAudit;
 use crate::safety::credentials::Credentials;
 use crate::safety::powers::{Decisions, ModuleActions};
+use crate::safety::runbook::RunbookRuns;
 use crate::storage::Store;
 
 /// What a module is given: it reaches nothing else.
@@ -28,6 +30,10 @@ pub struct Context {
     pub store: Store,
     /// The service that reads and changes incidents.
     pub incidents: Incidents,
+    /// Who is on call, and on which channels people are reached.
+    pub on_call: OnCall,
+    /// The runs of runbooks.
+    pub runbooks: RunbookRuns,
     /// The audit log, in which the module can act only for itself.
     pub audit: ModuleAudit,
     /// Proposes actions in the module's name, and reads what came of them.

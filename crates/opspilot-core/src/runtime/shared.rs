@@ -9,10 +9,12 @@ use crate::config::Config;
 use crate::incident::Incidents;
 use crate::metrics::Metrics;
 use crate::module::{Access, HealthReporter, Registry, ReloadRequests, System, Watched};
+use crate::oncall::OnCall;
 use crate::safety::audit::Audit;
 use crate::safety::credentials::{CredentialError, Credentials};
 use crate::safety::gate::Gate;
 use crate::safety::powers::Decisions;
+use crate::safety::runbook::RunbookRuns;
 use crate::safety::runner::Runner;
 use crate::storage::SharedStorage;
 
@@ -23,6 +25,8 @@ pub(super) struct Shared {
     pub(super) storage: SharedStorage,
     pub(super) bus: Bus,
     pub(super) incidents: Incidents,
+    pub(super) on_call: OnCall,
+    pub(super) runbooks: RunbookRuns,
     pub(super) audit: Audit,
     pub(super) gate: Gate,
     pub(super) runner: Runner,
@@ -50,6 +54,9 @@ impl Shared {
         let bus = Bus::start(store(), Arc::clone(&clock), &metrics, health).await?;
         let audit = Audit::open(bus.clone(), store(), audit_key).await?;
         let incidents = Incidents::open(bus.clone(), store(), audit.clone()).await?;
+        let on_call = OnCall::open(bus.clone(), store(), audit.clone()).await?;
+        let runbooks =
+            RunbookRuns::open(bus.clone(), store(), incidents.clone(), audit.clone()).await?;
         let gate = Gate::open(bus.clone(), store(), audit.clone(), incidents.clone()).await?;
         let runner = Runner::start_up(gate.clone()).await?;
         let credentials =
@@ -67,6 +74,8 @@ impl Shared {
             storage,
             bus,
             incidents,
+            on_call,
+            runbooks,
             audit,
             gate,
             runner,

@@ -261,6 +261,8 @@ impl Actor {
             bus: shared.bus.of_module(manifest.rights(), self.health.clone()),
             store: Store::new(Arc::clone(&shared.storage), manifest.id),
             incidents: shared.incidents.clone(),
+            on_call: shared.on_call.clone(),
+            runbooks: shared.runbooks.clone(),
             audit: shared.audit.of_module(manifest.id),
             actions: ModuleActions::new(shared.gate.clone(), shared.runner.clone(), manifest.id),
             clock: Arc::clone(&shared.clock),

@@ -11,6 +11,7 @@ use opspilot_core::safety::audit::verify::{
 };
 use opspilot_core::safety::audit::{PublicKey, Reader};
 use opspilot_core::storage::StorageError;
+use serde::Deserialize;
 use serde_json::json;
 
 use super::store;
@@ -41,16 +42,26 @@ pub(super) fn verify(setup: &Setup, arguments: &VerifyArguments) -> Result<(), F
 
 fn trust(arguments: &VerifyArguments) -> Result<Trust, Failure> {
     let key = arguments.key.as_deref().map(public_key).transpose()?;
-    let read = |path: &std::path::PathBuf| {
-        fs::read_to_string(path).map_err(|error| {
-            Failure::Usage(format!(
-                "cannot read checkpoint `{}`: {error}",
-                path.display()
-            ))
-        })
-    };
-    let checkpoint = arguments.checkpoint.as_ref().map(read).transpose()?;
+    let checkpoint = arguments.checkpoint.as_deref().map(note).transpose()?;
     Ok(Trust { key, checkpoint })
+}
+
+/// The note in a file: the note itself, or an export or its last line, which holds one.
+fn note(path: &Path) -> Result<String, Failure> {
+    #[derive(Deserialize)]
+    struct Line {
+        checkpoint: String,
+    }
+
+    let text = fs::read_to_string(path).map_err(|error| {
+        Failure::Usage(format!(
+            "cannot read checkpoint `{}`: {error}",
+            path.display()
+        ))
+    })?;
+    let last = text.lines().next_back().unwrap_or_default();
+    let line = serde_json::from_str::<Line>(last);
+    Ok(line.map_or(text, |line| line.checkpoint))
 }
 
 /// A key, or the key in the file of that name.

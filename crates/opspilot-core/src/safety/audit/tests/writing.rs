@@ -124,9 +124,10 @@ async fn a_module_acts_only_for_itself() {
 }
 
 #[tokio::test]
-async fn details_that_are_too_large_are_told_by_size_and_digest() {
+async fn what_is_too_large_is_cut_and_told_by_size_and_digest() {
     let log = Log::new().await;
-    let record = Record::new("test.written", "a").detail("text", "x".repeat(100_000));
+    let record =
+        Record::new("test.written", "ä".repeat(1_000_000)).detail("text", "x".repeat(100_000));
     log.audit.append(record).await.unwrap();
     let (entries, _) = log
         .audit
@@ -135,5 +136,6 @@ async fn details_that_are_too_large_are_told_by_size_and_digest() {
         .unwrap();
     assert_eq!(entries[0].details["tooLargeBytes"], json!(100_011));
     assert!(matches!(&entries[0].details["sha256"], Value::String(text) if text.len() == 64));
+    assert_eq!(entries[0].actor, format!("{}…", "ä".repeat(2_048)));
     log.prove().await.unwrap();
 }

@@ -1,0 +1,367 @@
+//! From a matching rule to a proposal, and back when the incident is over first.
+
+use std::time::Duration;
+
+use opspilot_core::bus::DeliveryError;
+use opspilot_core::clock::Timestamp;
+use opspilot_core::error::chain;
+use opspilot_core::event::{
+    ActionApproved, ActionDenied, ActionExecuted, ActionResult, ActionWithdrawn, Envelope, Event,
+    IncidentCreated, IncidentUpdated,
+};
+use opspilot_core::incident::{Incident, IncidentError, IncidentId, Status};
+use opspilot_core::metrics::{Counter, MetricSpec};
+use opspilot_core::module::Context;
+use opspilot_core::safety::gate::{Draft, GateError, Item, ProposalFilter};
+use opspilot_core::storage::StorageError;
+use serde_json::Value as Json;
+use tracing::{info, warn};
+
+use super::pending::{Book, Pending, Stage};
+use super::rules::{Rules, Trigger};
+
+pub(super) const PROPOSALS: MetricSpec = MetricSpec::counter(
+    "opspilot_safe_proposals_total",
+    &["outcome"],
+    "Rules that matched an incident, by what became of them: proposed, obsolete (the incident was over first) or failed.",
+);
+
+/// The events that it needs.
+pub(super) const KINDS: &[&str] = &[
+    IncidentCreated::TYPE,
+    IncidentUpdated::TYPE,
+    ActionApproved::TYPE,
+    ActionDenied::TYPE,
+    ActionExecuted::TYPE,
+    ActionWithdrawn::TYPE,
+];
+
+/// How often a proposal is tried whose target does not answer.
+const ATTEMPTS: u32 = 10;
+
+/// How long to wait before a proposal is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(30);
+
+/// Proposes what rules ask for.
+#[derive(Debug)]
+pub(super) struct Proposer {
+    pub(super) book: Book,
+    cx: Context,
+    rules: Rules,
+    delay: Duration,
+    is_on: bool,
+    totals: Totals,
+}
+
+#[derive(Debug)]
+struct Totals {
+    executed: u64,
+    failed: u64,
+    proposed: Counter,
+    obsolete: Counter,
+    given_up: Counter,
+}
+
+impl Proposer {
+    pub(super) fn new(cx: &Context, book: Book, rules: Rules, delay: Option<Duration>) -> Self {
+        let counter = |outcome| cx.metrics.counter(&PROPOSALS, &[("outcome", outcome)]);
+        let proposer = Self {
+            book,
+            rules,
+            delay: delay.unwrap_or_default(),
+            is_on: delay.is_some(),
+            totals: Totals {
+                executed: 0,
+                failed: 0,
+                proposed: counter("proposed"),
+                obsolete: counter("obsolete"),
+                given_up: counter("failed"),
+            },
+            cx: cx.clone(),
+        };
+        proposer.report();
+        proposer
+    }
+
+    /// Handles one event. Handling it again changes nothing.
+    ///
+    /// # Errors
+    /// When the storage does not work.
+    pub(super) async fn handle(&mut self, envelope: &Envelope) -> Result<(), DeliveryError> {
+        let handled = match envelope.kind() {
+            IncidentCreated::TYPE => self.created(&*read(envelope)?).await,
+            IncidentUpdated::TYPE => self.updated(&*read(envelope)?).await,
+            ActionApproved::TYPE => {
+                self.decided(&read::<ActionApproved>(envelope)?.request_id)
+                    .await
+            }
+            ActionDenied::TYPE => {
+                self.decided(&read::<ActionDenied>(envelope)?.request_id)
+                    .await
+            }
+            ActionWithdrawn::TYPE => {
+                self.decided(&read::<ActionWithdrawn>(envelope)?.request_id)
+                    .await
+            }
+            ActionExecuted::TYPE => self.executed(&*read(envelope)?).await,
+            _ => Ok(()),
+        };
+        self.report();
+        handled.map_err(|error| {
+            DeliveryError::transient("cannot store what is to be proposed").because(error)
+        })
+    }
+
+    async fn created(&mut self, event: &IncidentCreated) -> Result<(), StorageError> {
+        if !self.is_on {
+            return Ok(());
+        }
+        let now = self.cx.clock.now();
+        let incident = Incident::open(event, now);
+        for trigger in self
+            .rules
+            .triggers
+            .iter()
+            .filter(|trigger| trigger.matches(&incident))
+        {
+            if self.book.has(&incident.id, &trigger.id).await? {
+                continue;
+            }
+            let row = Pending {
+                incident: incident.id.clone(),
+                rule: trigger.id.clone(),
+                stage: Stage::Waiting,
+                at: now.plus(self.delay),
+                attempts: 0,
+                request: None,
+            };
+            self.book.save(&row).await?;
+        }
+        Ok(())
+    }
+
+    /// An incident that is over needs no action.
+    async fn updated(&mut self, event: &IncidentUpdated) -> Result<(), StorageError> {
+        let is_over = event.field == "status"
+            && [Status::Resolved, Status::Closed]
+                .iter()
+                .any(|status| event.new_value == status.as_str());
+        if !is_over {
+            return Ok(());
+        }
+        for row in self.book.of_incident(&event.incident_id).await? {
+            match row.stage {
+                Stage::Waiting => {
+                    self.totals.obsolete.inc();
+                    self.end(row).await?;
+                }
+                Stage::Proposed => self.withdraw(row).await?,
+                Stage::Over => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn withdraw(&mut self, row: Pending) -> Result<(), StorageError> {
+        if let Some(request) = &row.request {
+            let reason = Some("the incident is over".to_owned());
+            match self.cx.actions.cancel(request, reason).await {
+                Ok(_) => self.totals.obsolete.inc(),
+                // It was decided meanwhile.
+                Err(GateError::Refused(_)) => 0,
+                Err(error) => return Err(unavailable("withdrawing a proposal", error)),
+            };
+        }
+        self.end(row).await
+    }
+
+    async fn decided(&mut self, request: &str) -> Result<(), StorageError> {
+        match self.book.of_request(request).await? {
+            Some(row) if row.stage == Stage::Proposed => self.end(row).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn executed(&mut self, event: &ActionExecuted) -> Result<(), StorageError> {
+        if self.book.of_request(&event.request_id).await?.is_some() {
+            match event.result {
+                ActionResult::Success => self.totals.executed += 1,
+                ActionResult::Failure | ActionResult::Unknown => self.totals.failed += 1,
+            }
+        }
+        self.decided(&event.request_id).await
+    }
+
+    /// When something is to be proposed next.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub(super) async fn next_due(&self) -> Result<Option<Timestamp>, StorageError> {
+        if !self.is_on {
+            return Ok(None);
+        }
+        Ok(self.book.next().await?.map(|row| row.at))
+    }
+
+    /// Proposes everything whose time has come, and forgets what is long over.
+    ///
+    /// # Errors
+    /// When the storage does not work.
+    pub(super) async fn propose_due(&mut self) -> Result<(), StorageError> {
+        let now = self.cx.clock.now();
+        while let Some(row) = self.book.next().await?.filter(|row| row.at <= now) {
+            self.propose(row).await?;
+            if self.cx.cancel.is_cancelled() {
+                break;
+            }
+        }
+        self.book.prune(now).await?;
+        self.report();
+        Ok(())
+    }
+
+    async fn propose(&mut self, row: Pending) -> Result<(), StorageError> {
+        let incident = match self.cx.incidents.get(&row.incident).await {
+            Ok(incident) if incident.status.is_active() => incident,
+            Ok(_) | Err(IncidentError::NotFound(_)) => {
+                self.totals.obsolete.inc();
+                return self.end(row).await;
+            }
+            Err(error) => return Err(unavailable("reading an incident", error)),
+        };
+        let trigger = self
+            .rules
+            .triggers
+            .iter()
+            .find(|trigger| trigger.id == row.rule);
+        // The rule was removed or switched off while the incident waited.
+        let Some(trigger) = trigger else {
+            self.totals.obsolete.inc();
+            return self.end(row).await;
+        };
+        let draft = match draft(trigger, &incident) {
+            Ok(draft) => draft,
+            Err(reason) => return self.give_up(row, &reason).await,
+        };
+        // The server may have ended between the proposal and the row that tells of it.
+        if let Some(request) = self.proposed_before(&draft, &incident.id).await? {
+            return self.remember(row, request).await;
+        }
+        match self.cx.actions.propose(draft).await {
+            Ok(proposal) => {
+                info!(incident = %row.incident, rule = row.rule, proposal = proposal.id, "action proposed");
+                self.totals.proposed.inc();
+                self.remember(row, proposal.id).await
+            }
+            Err(
+                error @ (GateError::UnknownType(_)
+                | GateError::Arguments { .. }
+                | GateError::Count { .. }),
+            ) => self.give_up(row, &chain(&error)).await,
+            Err(error @ GateError::Unavailable { .. }) => self.try_later(row, &chain(&error)).await,
+            Err(error) => Err(unavailable("storing a proposal", error)),
+        }
+    }
+
+    /// The proposal of this very rule and incident, if there is one.
+    async fn proposed_before(
+        &self,
+        draft: &Draft,
+        incident: &IncidentId,
+    ) -> Result<Option<String>, StorageError> {
+        let filter = ProposalFilter {
+            statuses: Vec::new(),
+            incident: Some(incident.clone()),
+        };
+        let (found, _) = self.cx.actions.gate().list(&filter, None, 200).await?;
+        let same = found.into_iter().find(|proposal| {
+            proposal.requested_by == self.cx.id && proposal.reasoning == draft.reasoning
+        });
+        Ok(same.map(|proposal| proposal.id))
+    }
+
+    async fn remember(&mut self, row: Pending, request: String) -> Result<(), StorageError> {
+        let is_open = match self.cx.actions.gate().get(&request).await? {
+            Some(proposal) => proposal.status.is_open(),
+            None => false,
+        };
+        let row = Pending {
+            stage: if is_open {
+                Stage::Proposed
+            } else {
+                Stage::Over
+            },
+            at: self.cx.clock.now(),
+            request: Some(request),
+            ..row
+        };
+        self.book.save(&row).await
+    }
+
+    async fn try_later(&mut self, mut row: Pending, reason: &str) -> Result<(), StorageError> {
+        row.attempts += 1;
+        if row.attempts >= ATTEMPTS {
+            return self.give_up(row, reason).await;
+        }
+        warn!(incident = %row.incident, rule = row.rule, error = reason, "action cannot be proposed now, trying again");
+        row.at = self.cx.clock.now().plus(TRY_AGAIN);
+        self.book.save(&row).await
+    }
+
+    async fn give_up(&mut self, row: Pending, reason: &str) -> Result<(), StorageError> {
+        warn!(incident = %row.incident, rule = row.rule, error = reason, "action not proposed");
+        self.totals.given_up.inc();
+        self.end(row).await
+    }
+
+    async fn end(&mut self, row: Pending) -> Result<(), StorageError> {
+        let row = Pending {
+            stage: Stage::Over,
+            at: self.cx.clock.now(),
+            ..row
+        };
+        self.book.save(&row).await
+    }
+
+    fn report(&self) {
+        let health = &self.cx.health;
+        health.detail("activeRules", self.rules.triggers.len());
+        health.detail("actionsProposed", self.totals.proposed.get());
+        health.detail("actionsExecuted", self.totals.executed);
+        health.detail("actionsFailed", self.totals.failed);
+        health.detail("pendingApprovals", self.book.open_count());
+    }
+}
+
+fn draft(trigger: &Trigger, incident: &Incident) -> Result<Draft, String> {
+    let arguments = trigger.arguments(incident)?;
+    let from_evidence = trigger.evidence();
+    let reasoning = Json::from(trigger.id.as_str());
+    Ok(Draft {
+        items: vec![Item {
+            action_type: trigger.action_type.clone(),
+            arguments,
+            from_evidence,
+        }],
+        description: trigger.description.clone(),
+        reasoning: format!("rule {reasoning} is for incidents like this one"),
+        incident: Some(incident.id.clone()),
+        held: false,
+    })
+}
+
+fn read<E: Event>(envelope: &Envelope) -> Result<std::sync::Arc<E>, DeliveryError> {
+    envelope
+        .payload::<E>()
+        .map_err(|error| DeliveryError::permanent("not an event of its type").because(error))
+}
+
+fn unavailable(
+    operation: &str,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> StorageError {
+    StorageError::Unavailable {
+        operation: operation.to_owned(),
+        source: Box::new(error),
+    }
+}
