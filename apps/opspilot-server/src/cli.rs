@@ -1,8 +1,11 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use opspilot_core::config::{Kind, Role, parse_span};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -38,6 +41,22 @@ pub(crate) enum Command {
         /// What to do
         #[command(subcommand)]
         command: AuditCommand,
+    },
+    /// Make, revoke and list API keys, on the storage or on a running server
+    Key {
+        #[command(flatten)]
+        server: ServerArguments,
+        /// What to do
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
+    /// Issue, revoke and list tokens (JWT), on the storage or on a running server
+    Token {
+        #[command(flatten)]
+        server: ServerArguments,
+        /// What to do
+        #[command(subcommand)]
+        command: TokenCommand,
     },
     /// Run the rules over log files and show what would have happened
     Replay(ReplayArguments),
@@ -86,6 +105,111 @@ pub(crate) struct VerifyArguments {
     /// A file with a checkpoint that was kept elsewhere: proves that the log was not rolled back behind it
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Option<PathBuf>,
+}
+
+/// Which server to ask.
+#[derive(Debug, Args)]
+pub(crate) struct ServerArguments {
+    /// The API of a running server, such as `http://127.0.0.1:3000/api`; `OPSPILOT_API_KEY` holds the key to show
+    /// [default: the storage of the configuration, or the server that uses it]
+    #[arg(long, value_name = "URL", global = true)]
+    pub(crate) server: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a key and print it, this once
+    Create {
+        /// Whose key it is: the name in the audit log
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        label: String,
+        /// What it allows
+        #[arg(long)]
+        role: RoleArgument,
+        /// Who holds it; only people approve
+        #[arg(long, default_value = "service")]
+        kind: KindArgument,
+        /// How long it lives, such as `12h` or `90d`; a year at most [default: 90d]
+        #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+        expires: Option<Duration>,
+    },
+    /// Revoke a key, from the next request on
+    Revoke {
+        /// The part between `opk_` and the next `_`
+        id: String,
+    },
+    /// List all keys, newest first
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Issue a token and print it, this once
+    Issue {
+        /// Whose token it is: the name in the audit log
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        subject: String,
+        /// What it allows
+        #[arg(long)]
+        role: RoleArgument,
+        /// Who holds it; only people approve
+        #[arg(long, default_value = "human")]
+        kind: KindArgument,
+        /// How long it lives, such as `30m`; at most `auth.jwtExpiresIn`, for programs an hour [default: the longest]
+        #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+        expires: Option<Duration>,
+    },
+    /// Revoke a token, or all tokens of a subject, from the next request on
+    Revoke {
+        /// The token's id
+        #[arg(required_unless_present = "subject", conflicts_with = "subject")]
+        jti: Option<String>,
+        /// Revoke everything that was issued to this subject until now, by whomever
+        #[arg(long)]
+        subject: Option<String>,
+    },
+    /// List the tokens that were issued here, newest first
+    List,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum RoleArgument {
+    /// Reads
+    Viewer,
+    /// Also works on incidents
+    Operator,
+    /// Also administers
+    Admin,
+}
+
+impl From<RoleArgument> for Role {
+    fn from(role: RoleArgument) -> Self {
+        match role {
+            RoleArgument::Viewer => Self::Viewer,
+            RoleArgument::Operator => Self::Operator,
+            RoleArgument::Admin => Self::Admin,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum KindArgument {
+    /// A person
+    Human,
+    /// A program
+    Service,
+    /// A program that is driven by a model
+    Agent,
+}
+
+impl From<KindArgument> for Kind {
+    fn from(kind: KindArgument) -> Self {
+        match kind {
+            KindArgument::Human => Self::Human,
+            KindArgument::Service => Self::Service,
+            KindArgument::Agent => Self::Agent,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

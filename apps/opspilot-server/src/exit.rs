@@ -52,6 +52,7 @@ impl From<opspilot_core::runtime::StartError> for Failure {
         match error {
             opspilot_core::runtime::StartError::Config(errors) => Self::Config(errors),
             opspilot_core::runtime::StartError::Order(error) => Self::Usage(error.to_string()),
+            opspilot_core::runtime::StartError::NoWayIn => Self::Usage(error.to_string()),
             other => Self::Broken(other.into()),
         }
     }

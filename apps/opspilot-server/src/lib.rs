@@ -8,6 +8,7 @@
 //! ```
 
 mod cli;
+mod client;
 mod command;
 mod exit;
 mod output;
@@ -55,6 +56,8 @@ fn dispatch(setup: &Setup, command: Command) -> Result<(), Failure> {
         Command::Run => command::run::run(setup),
         Command::Check => command::check::check(setup),
         Command::Audit { command } => command::audit::audit(setup, &command),
+        Command::Key { server, command } => command::key::key(setup, &server, &command),
+        Command::Token { server, command } => command::token::token(setup, &server, &command),
         Command::Replay(arguments) => command::replay::replay(setup, &arguments),
         Command::Init(arguments) => command::init::init(&arguments),
         Command::Modules => command::modules::modules(setup),

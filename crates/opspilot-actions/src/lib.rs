@@ -1,6 +1,10 @@
 //! Actions: from understanding to safe action.
 
+#[cfg(test)]
+mod dying;
+pub mod escalation;
 mod process;
+pub mod runbook;
 pub mod safe;
 
 pub use process::exec_helper;
@@ -8,4 +12,8 @@ pub use process::exec_helper;
 use opspilot_core::module::Factory;
 
 /// The actions of this crate.
-pub const MODULES: &[Factory] = &[Factory::of::<safe::Safe>()];
+pub const MODULES: &[Factory] = &[
+    Factory::of::<escalation::Escalation>(),
+    Factory::of::<runbook::Runbook>(),
+    Factory::of::<safe::Safe>(),
+];

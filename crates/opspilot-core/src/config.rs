@@ -35,6 +35,7 @@
 //! # Ok::<(), opspilot_core::config::ConfigErrors>(())
 //! ```
 
+mod auth;
 mod decode;
 mod document;
 mod environment;
@@ -48,6 +49,7 @@ mod refusals;
 mod schema;
 mod secret;
 mod sections;
+mod span;
 mod tree;
 mod variables;
 mod yaml;
@@ -58,15 +60,17 @@ use std::path::{Path, PathBuf};
 
 use schemars::schema_for;
 
+pub use auth::{ApiKey, Auth, JwtAlgorithm, KeySet, Kind, Role};
 pub use document::json_schema;
 pub use environment::Environment;
 pub use fault::{ConfigErrors, Fault, KeyPath, Origin, Segment};
 pub use modules::{KnownModules, ModuleOptions, ModuleSchema};
 pub use secret::Secret;
 pub use sections::{
-    ApiKey, Audit, Auth, Durability, LogFormat, LogLevel, LogOutput, Logging, Role, Stage, Storage,
-    StorageEngine, StorageOptions, System,
+    Audit, Durability, LogFormat, LogLevel, LogOutput, Logging, Stage, Storage, StorageEngine,
+    StorageOptions, System,
 };
+pub use span::{SpanError, parse_span};
 pub use variables::{Variable, variables};
 
 use fault::Report;
@@ -174,7 +178,7 @@ fn check_root(root: &mut Node, report: &mut Report) -> Result<Root, Fault> {
     let sections = decode::decode::<Root>(root, &KeyPath::default());
     if is_sound {
         match &sections {
-            Ok(sections) => report.faults.extend(sections.contradiction(root)),
+            Ok(sections) => report.faults.extend(sections.contradictions(root)),
             Err(fault) if report.faults.is_empty() => report.fault(fault.clone()),
             Err(_) => {}
         }

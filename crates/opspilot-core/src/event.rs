@@ -7,6 +7,7 @@ mod action;
 mod enrichment;
 mod envelope;
 mod incident;
+mod runbook;
 mod system;
 
 use std::fmt;
@@ -24,6 +25,7 @@ pub use incident::{
     IncidentCleared, IncidentCreated, IncidentEscalated, IncidentRepeated, IncidentStorm,
     IncidentSuppressed, IncidentUpdated,
 };
+pub use runbook::{RunbookCompleted, RunbookStarted, RunbookStepCompleted};
 pub use system::{DeliveryFailed, ModuleLifecycle, ModuleState};
 
 /// A fact of the incident plane.
@@ -75,6 +77,9 @@ pub const CORE_EVENTS: &[EventKind] = &[
     EventKind::of::<ActionApproved>(),
     EventKind::of::<ActionDenied>(),
     EventKind::of::<ActionExecuted>(),
+    EventKind::of::<RunbookStarted>(),
+    EventKind::of::<RunbookStepCompleted>(),
+    EventKind::of::<RunbookCompleted>(),
     EventKind::of::<ActionWithdrawn>(),
     EventKind::of::<ModuleLifecycle>(),
     EventKind::of::<DeliveryFailed>(),

@@ -10,6 +10,7 @@ pub mod incident;
 pub mod journal;
 pub mod metrics;
 pub mod module;
+pub mod oncall;
 pub mod resilience;
 pub mod runtime;
 pub mod safety;

@@ -14,7 +14,7 @@ mod system;
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 
-pub use context::{Context, Tasks};
+pub use context::{Access, Context, Tasks};
 pub use error::{BuildError, RunError};
 pub use factory::{DynModule, Factory};
 pub use manifest::{Category, Manifest};

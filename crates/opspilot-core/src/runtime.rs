@@ -1,6 +1,7 @@
 //! The runtime: starts modules in order, supervises them, reloads and stops them.
 
 mod audit;
+mod shared;
 mod supervisor;
 #[cfg(test)]
 mod tests;
@@ -12,19 +13,18 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use self::audit::{Keeper, reloaded};
+use self::shared::Shared;
 use self::supervisor::{Prepared, Supervised};
-use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigErrors, ModuleOptions};
 use crate::incident::Incidents;
 use crate::metrics::Metrics;
 use crate::module::{
-    Category, Factory, HealthReporter, Manifest, OrderError, Registry, ReloadReport,
-    ReloadRequests, RunError, System, Watched,
+    Category, Factory, Manifest, OrderError, Registry, ReloadReport, ReloadRequests, RunError,
+    System,
 };
 use crate::safety::audit::{Audit, Record, SigningKey};
-use crate::safety::gate::{Gate, GateError};
-use crate::safety::runner::Runner;
+use crate::safety::gate::GateError;
 use crate::storage::{SharedStorage, StorageError};
 
 /// How long consumers may take to see the last events at a stop.
@@ -70,21 +70,6 @@ pub struct Runtime {
     reloads: Option<ReloadRequests>,
 }
 
-/// What every module's context is made from.
-#[derive(Debug)]
-struct Shared {
-    registry: Registry,
-    storage: SharedStorage,
-    bus: Bus,
-    incidents: Incidents,
-    audit: Audit,
-    gate: Gate,
-    runner: Runner,
-    clock: Arc<dyn Clock>,
-    metrics: Metrics,
-    system: System,
-}
-
 /// Why modules could not be started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -98,6 +83,12 @@ pub enum StartError {
     /// The storage does not work.
     #[error("the storage cannot be used")]
     Storage(#[from] StorageError),
+    /// Credentials are asked for, and there are none.
+    #[error(
+        "`auth.enabled` is true, and there is no key to get in with: run `opspilot-server key create --label NAME \
+         --role admin`, or set `OPSPILOT_API_KEY`"
+    )]
+    NoWayIn,
     /// The record of actions could not be put right after the last stop.
     #[error("what was done before the last stop cannot be put on record")]
     Gate(#[from] GateError),
@@ -118,40 +109,9 @@ impl Runtime {
     /// # Errors
     /// When the configuration is wrong or a module cannot start. What was started before is stopped again.
     pub async fn start(parts: Parts, config: Config) -> Result<Self, StartError> {
-        let Parts {
-            registry,
-            storage,
-            clock,
-            metrics,
-            audit_key,
-        } = parts;
-        let order = registry.start_order(config.enabled_modules().map(ModuleOptions::id))?;
-        let (health, core_health) = HealthReporter::new(Arc::clone(&clock));
-        let bus = Bus::start(Arc::clone(&storage), Arc::clone(&clock), &metrics, health).await?;
-        let audit = Audit::open(bus.clone(), Arc::clone(&storage), audit_key).await?;
-        let incidents = Incidents::open(bus.clone(), Arc::clone(&storage), audit.clone()).await?;
-        let gate = Gate::open(
-            bus.clone(),
-            Arc::clone(&storage),
-            audit.clone(),
-            incidents.clone(),
-        )
-        .await?;
-        let runner = Runner::start_up(gate.clone()).await?;
-        let (system, reloads) = System::new(bus.clone(), metrics.clone(), Arc::clone(&clock));
-        system.watch(Watched::constant(&CORE, core_health));
-        let shared = Arc::new(Shared {
-            registry,
-            storage,
-            bus,
-            incidents,
-            audit,
-            gate,
-            runner,
-            clock,
-            metrics,
-            system,
-        });
+        let ids = config.enabled_modules().map(ModuleOptions::id);
+        let order = parts.registry.start_order(ids)?;
+        let (shared, reloads) = Shared::open(parts, &config).await?;
         let mut runtime = Self {
             keeper: Keeper::start(&shared, config.audit.retention()),
             shared,
@@ -339,6 +299,7 @@ impl Runtime {
         if let Some(module) = self.modules.remove(id) {
             module.stop().await;
             self.shared.bus.remove_stages(id).await;
+            self.shared.on_call.withdraw_channels(id);
             self.shared.system.unwatch(id);
         }
     }

@@ -8,10 +8,13 @@ use crate::bus::Bus;
 use crate::clock::{Clock, SystemClock};
 use crate::incident::Incidents;
 use crate::metrics::Metrics;
-use crate::module::{Context, HealthReporter, Manifest, System, Tasks, Watched};
+use crate::module::{Access, Context, HealthReporter, Manifest, System, Tasks, Watched};
+use crate::oncall::OnCall;
 use crate::safety::audit::{Audit, SigningKey};
+use crate::safety::credentials::Credentials;
 use crate::safety::gate::Gate;
 use crate::safety::powers::{Decisions, ModuleActions};
+use crate::safety::runbook::RunbookRuns;
 use crate::safety::runner::Runner;
 use crate::storage::{MemoryStorage, SharedStorage, Store};
 
@@ -24,6 +27,10 @@ pub struct Bench {
     pub bus: Bus,
     /// The incidents.
     pub incidents: Incidents,
+    /// Who is on call.
+    pub on_call: OnCall,
+    /// The runs of runbooks.
+    pub runbooks: RunbookRuns,
     /// The audit log, signed with the same key on every bench; nobody keeps it.
     pub audit: Audit,
     /// The gate; nobody lets its proposals expire.
@@ -35,6 +42,8 @@ pub struct Bench {
     pub metrics: Metrics,
     /// The view of the system.
     pub system: System,
+    /// How callers of user interfaces prove who they are; by default nobody asks.
+    pub access: Access,
 }
 
 impl Bench {
@@ -59,6 +68,17 @@ impl Bench {
         let incidents = Incidents::open(bus.clone(), Arc::clone(&storage), audit.clone())
             .await
             .expect("the storage of a test works");
+        let on_call = OnCall::open(bus.clone(), Arc::clone(&storage), audit.clone())
+            .await
+            .expect("the storage of a test works");
+        let runbooks = RunbookRuns::open(
+            bus.clone(),
+            Arc::clone(&storage),
+            incidents.clone(),
+            audit.clone(),
+        )
+        .await
+        .expect("the storage of a test works");
         let gate = Gate::open(
             bus.clone(),
             Arc::clone(&storage),
@@ -70,17 +90,33 @@ impl Bench {
         let runner = Runner::start_up(gate.clone())
             .await
             .expect("the storage of a test works");
+        let credentials = Credentials::open(
+            bus.clone(),
+            Arc::clone(&storage),
+            Arc::clone(&clock),
+            audit.clone(),
+        )
+        .await
+        .expect("the storage of a test works");
+        let access = Access {
+            auth: Arc::default(),
+            credentials,
+            decisions: Decisions::new(gate.clone(), runner.clone()),
+        };
         let (system, _) = System::new(bus.clone(), metrics.clone(), Arc::clone(&clock));
         Self {
             storage,
             bus,
             incidents,
+            on_call,
+            runbooks,
             audit,
             gate,
             runner,
             clock,
             metrics,
             system,
+            access,
         }
     }
 
@@ -94,15 +130,17 @@ impl Bench {
             bus: self.bus.of_module(manifest.rights(), health.clone()),
             store: Store::new(Arc::clone(&self.storage), manifest.id),
             incidents: self.incidents.clone(),
+            on_call: self.on_call.clone(),
+            runbooks: self.runbooks.clone(),
             audit: self.audit.of_module(manifest.id),
             actions: ModuleActions::new(self.gate.clone(), self.runner.clone(), manifest.id),
-            decisions: Some(self.decisions()),
             clock: Arc::clone(&self.clock),
             metrics: self.metrics.of_module(manifest.id),
             health,
             cancel: CancellationToken::new(),
             tasks: Tasks::of(manifest.id),
             system: self.system.clone(),
+            access: self.access.for_category(manifest.category),
         }
     }
 

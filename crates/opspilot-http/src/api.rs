@@ -1,12 +1,13 @@
 //! Module `ui.api`: the REST interface.
 //!
 //! A request passes, from the outside in: [`observe`] (request id, security headers, errors as `problem+json`,
-//! metrics), panics, [`guard`] (host and origin), CORS, [`rate`] limits, a deadline, the body limit, [`idempotency`],
-//! and the handler of its row in [`mod@routes`].
+//! metrics), panics, [`guard`] (host and origin), CORS, [`rate`] limits, a deadline, the body limit, [`access`] (who
+//! may), [`idempotency`], and the handler of its row in [`mod@routes`].
 
-mod actor;
+mod access;
 mod answer;
 mod body;
+mod caller;
 mod config;
 mod dead_letters;
 mod etag;
@@ -15,25 +16,31 @@ mod guard;
 mod health;
 mod idempotency;
 mod incidents;
+mod keys;
 mod metrics;
 mod modules;
+mod names;
 mod observe;
 mod params;
 mod problem;
 mod rate;
 mod router;
 mod routes;
+mod session;
 mod state;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 use async_trait::async_trait;
 use opspilot_core::module::{BuildError, Category, Context, Manifest, Module, RunError};
 use tokio::net::TcpListener;
 use tracing::info;
 
+use self::access::Access;
 use self::config::Options;
-use self::state::{ApiLimits, State};
+use self::names::Names;
+use self::state::{ApiLimits, Parts, State};
 use crate::server::{Limits, serve};
 
 pub use config::Config;
@@ -45,7 +52,7 @@ pub struct Api {
     options: Options,
     limits: Limits,
     api_limits: ApiLimits,
-    listener: Option<TcpListener>,
+    ready: Option<(TcpListener, Access)>,
 }
 
 #[async_trait]
@@ -67,12 +74,21 @@ impl Module for Api {
             options: Options::try_from(config)?,
             limits: Limits::default(),
             api_limits: ApiLimits::default(),
-            listener: None,
+            ready: None,
         })
     }
 
     async fn init(&mut self, cx: &Context) -> Result<(), RunError> {
         let wanted = self.options.address;
+        let asks = cx.access.as_ref().is_some_and(|access| access.auth.enabled);
+        if !asks && !wanted.ip().to_canonical().is_loopback() {
+            return Err(RunError::message(format!(
+                "other machines could reach `{}`, and nobody would ask them who they are: set `modules.ui.api.host` to \
+                 `127.0.0.1`, or set `auth.enabled: true`, give keys and start the server again",
+                wanted.ip()
+            )));
+        }
+        let access = Access::open(cx, &self.options.base_path, self.api_limits).await?;
         let listener = TcpListener::bind(wanted)
             .await
             .map_err(|error| cannot_bind(wanted, error))?;
@@ -82,18 +98,27 @@ impl Module for Api {
         cx.health.detail("port", bound.port());
         cx.health.detail("url", self.options.url(bound));
         cx.health.detail("serverRunning", false);
-        self.listener = Some(listener);
+        self.ready = Some((listener, access));
         Ok(())
     }
 
     async fn run(&mut self, cx: &Context) -> Result<(), RunError> {
-        let Some(listener) = self.listener.take() else {
+        let Some((listener, access)) = self.ready.take() else {
             return Err(RunError::message("the API was not initialised"));
         };
         let bound = listener
             .local_addr()
             .map_err(|error| RunError::new("the API's socket is not usable", error))?;
-        let state = State::new(cx.clone(), &self.options, self.api_limits);
+        let names = match &cx.access {
+            Some(access) => Names::new(bound, &access.auth),
+            None => Names::default(),
+        };
+        let parts = Parts {
+            access,
+            names,
+            limits: self.api_limits,
+        };
+        let state = State::new(cx.clone(), &self.options, parts);
         let metrics = state.metrics().server();
         let router = router::build(state, &self.options);
         info!(url = self.options.url(bound), "api is listening");

@@ -8,6 +8,7 @@
 //! ```
 
 mod api;
+mod auth;
 #[cfg(test)]
 mod client;
 mod server;
@@ -15,6 +16,7 @@ mod server;
 use opspilot_core::module::Factory;
 
 pub use api::{Api, Config, Role, Route, Verb, routes};
+pub use auth::{Asked, Issuer, IssuerError};
 
 /// The modules of this crate.
 pub const MODULES: &[Factory] = &[Factory::of::<Api>()];

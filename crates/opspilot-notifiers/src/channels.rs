@@ -18,7 +18,7 @@ use self::console::ConsoleNotifier;
 use self::file::FileNotifier;
 use self::webhook::{Target, WebhookNotifier};
 use crate::driver::totals::{ERRORS, HELD_BACK, SENT};
-use crate::driver::{Driver, Filter, Notifier, Totals};
+use crate::driver::{Address, Driver, Filter, Notifier, Totals};
 
 /// Tells of incidents on channels.
 #[derive(Debug)]
@@ -59,6 +59,9 @@ impl Module for Channels {
             "action.approved",
             "action.denied",
             "action.executed",
+            "runbook.started",
+            "runbook.stepCompleted",
+            "runbook.completed",
             "module.lifecycle",
             "delivery.failed",
         ],
@@ -82,9 +85,15 @@ impl Module for Channels {
 
     async fn init(&mut self, cx: &Context) -> Result<(), RunError> {
         for channel in self.channels.drain(..) {
-            let consumer = cx.bus.consumer(&channel.id, &channel.filter.kinds).await?;
+            let kinds = channel.filter.reads();
+            let consumer = cx.bus.consumer(&channel.id, &kinds).await?;
             self.attached.push((channel, consumer));
         }
+        let channels = self.attached.iter();
+        let channels = channels
+            .map(|(channel, consumer)| Address::of(consumer).channel(&channel.filter))
+            .collect();
+        cx.on_call.offer_channels(Self::MANIFEST.id, channels);
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 //! A rate limit holds notices back without losing them: the place stays where it is, and when the limit allows, one
 //! [`Summary`] tells of everything that waited.
 
+mod address;
 mod filter;
 mod notice;
 mod pace;
@@ -27,6 +28,7 @@ use opspilot_core::storage::StorageError;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
+pub use address::Address;
 pub use filter::Filter;
 pub use notice::{Notice, Summary};
 pub use totals::Totals;
@@ -63,6 +65,8 @@ pub trait Notifier: Send + Sync + 'static {
 pub struct Driver {
     notifier: Box<dyn Notifier>,
     filter: Filter,
+    /// Known once there is a consumer.
+    address: Option<Address>,
     pace: Pace,
     totals: Totals,
     system: System,
@@ -86,6 +90,7 @@ impl Driver {
         Self {
             notifier,
             filter,
+            address: None,
             pace: Pace::new(per_minute),
             totals,
             system: cx.system.clone(),
@@ -97,6 +102,7 @@ impl Driver {
 
     /// Delivers until the module is cancelled. `consumer` reads the journal.
     pub async fn run(mut self, mut consumer: Consumer, cx: Context) {
+        self.address = Some(Address::of(&consumer));
         if let Err(failure) = self.work(&mut consumer, &cx.cancel).await {
             let failure = RunError::from(failure);
             error!(consumer = consumer.name(), error = %chain(&failure), "notifications end");
@@ -215,7 +221,7 @@ impl Driver {
             })?;
             let Some(last) = page.last() else { break };
             after = last.seq;
-            let wanted = page.iter().filter(|event| self.filter.passes(event));
+            let wanted = page.iter().filter(|event| self.hears(event));
             wanted.for_each(|event| summary.add(event));
         }
         Ok(summary)
@@ -224,7 +230,14 @@ impl Driver {
     /// A dead letter that is tried again has no place in the journal.
     fn wants(&self, event: &Envelope) -> bool {
         let is_told = event.seq != 0 && event.seq <= self.summarised;
-        !is_told && self.filter.passes(event)
+        !is_told && self.hears(event)
+    }
+
+    fn hears(&self, event: &Envelope) -> bool {
+        match &self.address {
+            Some(address) => address.hears(&self.filter, event),
+            None => self.filter.passes(event),
+        }
     }
 }
 

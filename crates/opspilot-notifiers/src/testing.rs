@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use opspilot_core::bus::Publication;
 use opspilot_core::clock::{ManualClock, Timestamp};
-use opspilot_core::event::{EnrichmentCompleted, Envelope, IncidentCreated};
+use opspilot_core::event::{EnrichmentCompleted, Envelope, IncidentCreated, IncidentEscalated};
 use opspilot_core::incident::{IncidentId, Severity};
 use opspilot_core::module::{Category, Context, Factory, Manifest};
 use opspilot_core::storage::MemoryStorage;
@@ -16,7 +16,11 @@ use crate::channels::Channels;
 
 /// A module that publishes whatever a test needs.
 pub(crate) static DETECTOR: Manifest = Manifest {
-    emits: &["incident.created", "enrichment.completed"],
+    emits: &[
+        "incident.created",
+        "incident.escalated",
+        "enrichment.completed",
+    ],
     ..Manifest::new("detector.regex", Category::Detector, "")
 };
 
@@ -45,6 +49,24 @@ pub(crate) fn repeated(id: &str) -> EnrichmentCompleted {
         enrichment_type: "dedup_occurrence".into(),
         data: Map::new(),
         completed_at: Timestamp::UNIX_EPOCH,
+    }
+}
+
+/// An escalation that is meant for `channels`.
+pub(crate) fn escalated(id: &str, channels: &[&str]) -> IncidentEscalated {
+    IncidentEscalated {
+        incident_id: IncidentId::from(id),
+        policy_id: "critical".into(),
+        level: 1,
+        notify: vec!["schedule:primary".into()],
+        people: Vec::new(),
+        channels: channels.iter().map(|&id| id.to_owned()).collect(),
+        skipped_levels: Vec::new(),
+        repetition: 0,
+        reason: "nobody took it for 5 min".into(),
+        elapsed_ms: 300_000,
+        severity: Severity::Critical,
+        title: format!("title of {id}"),
     }
 }
 

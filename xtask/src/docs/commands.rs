@@ -29,10 +29,19 @@ pub(super) fn collect(root: &Path, binary: &Path) -> Result<Vec<Help>> {
     let main = ask(&[])?;
     let mut found = Vec::new();
     for name in commands(&main) {
+        let text = ask(&[name])?;
+        let parts = commands(&text).into_iter().map(|part| {
+            Ok(Help {
+                title: format!("opspilot-server {name} {part}"),
+                text: ask(&[name, part])?,
+            })
+        });
+        let parts = parts.collect::<Result<Vec<Help>>>()?;
         found.push(Help {
             title: format!("opspilot-server {name}"),
-            text: ask(&[name])?,
+            text,
         });
+        found.extend(parts);
     }
     found.insert(
         0,

@@ -54,6 +54,10 @@ const HOMES: &[(&str, &[&str])] = &[
             "opspilot-enrichers",
             "opspilot-actions",
             "opspilot-notifiers",
+            // The public keys of an identity provider.
+            "opspilot-http",
+            // Commands that ask a running server.
+            "opspilot-server",
         ],
     ),
     ("rmcp", &["opspilot-openclaw"]),
@@ -196,11 +200,7 @@ mod tests {
         );
         let http = "crates/opspilot-http";
         check(http, &["hyper-util", "axum"], &[]);
-        check(
-            http,
-            &["reqwest"],
-            &["opspilot-http is no home for reqwest"],
-        );
+        check(http, &["sqlx"], &["opspilot-http is no home for sqlx"]);
         check(
             http,
             &["aws-sdk-s3"],

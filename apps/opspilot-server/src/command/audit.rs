@@ -74,8 +74,8 @@ fn export(setup: &Setup, file: Option<&Path>) -> Result<(), Failure> {
 async fn write(reader: &Reader, mut sink: impl Write + Send) -> anyhow::Result<Exported> {
     let now = SystemClock.now();
     let exported = reader
-        .export(now, |line| -> anyhow::Result<()> {
-            Ok(sink.write_all(line.as_bytes())?)
+        .export(now, |piece| -> anyhow::Result<()> {
+            Ok(sink.write_all(piece.as_bytes())?)
         })
         .await?;
     sink.flush()?;

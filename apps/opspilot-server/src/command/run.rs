@@ -62,7 +62,7 @@ async fn serve(setup: &Setup, config: Config) -> Result<(), Failure> {
 }
 
 /// The key that signs the audit log. A log that ends with the process has a key that does so too.
-fn audit_key(config: &Config) -> Result<SigningKey, Failure> {
+pub(super) fn audit_key(config: &Config) -> Result<SigningKey, Failure> {
     let key = match config.storage.engine {
         StorageEngine::Memory => SigningKey::ephemeral(),
         StorageEngine::File | StorageEngine::Sqlite => {

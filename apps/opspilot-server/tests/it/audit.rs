@@ -125,10 +125,11 @@ fn a_log_that_was_rolled_back_contradicts_a_checkpoint_that_was_kept() {
     let lines = export(&site, "log.jsonl");
     let last: Value = serde_json::from_str(lines.last().expect("a last line")).expect("JSON");
     site.write("kept.note", last["checkpoint"].as_str().expect("a note"));
-    assert_eq!(
-        audit(&site, &["verify", "--checkpoint", "kept.note"]).code(),
-        0
-    );
+    site.write("kept.jsonl", lines.last().expect("a last line"));
+    for kept in ["kept.note", "kept.jsonl", "log.jsonl"] {
+        let ended = audit(&site, &["verify", "--checkpoint", kept]);
+        assert_eq!(ended.code(), 0, "{kept}: {}", ended.stderr);
+    }
     fs::copy(site.path("older.db"), site.path("data/opspilot.db")).expect("a copy");
     assert_eq!(audit(&site, &["verify"]).code(), 0);
     let ended = audit(&site, &["verify", "--checkpoint", "kept.note"]);

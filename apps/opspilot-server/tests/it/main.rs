@@ -9,6 +9,8 @@ mod audit;
 #[cfg(test)]
 mod configuration;
 #[cfg(test)]
+mod credentials;
+#[cfg(test)]
 mod exec;
 #[cfg(test)]
 mod first_start;

@@ -124,6 +124,7 @@ impl Overrides<'_> {
             entry("label", text("env-api-key")),
             entry("key", key),
             entry("role", text("admin")),
+            entry("kind", text("human")),
         ]);
         let added = Node::new(added, origin.clone());
         let keys = ["auth".to_owned(), "apiKeys".to_owned()];

@@ -22,6 +22,23 @@ const EVERYONE: &str =
 const EVERYONE_WAYS_OUT: &str =
     "write `host: 127.0.0.1`, or set `auth.enabled: true` and give keys";
 
+/// The fewest bytes of a secret that signs tokens (RFC 7518, section 3.2: as many as the hash has).
+const SECRET_BYTES: usize = 32;
+
+/// What people write until they think of a secret, also where it is repeated to be long enough.
+const COMMON_SECRETS: [&str; 10] = [
+    "changeme",
+    "change-me",
+    "undefined",
+    "null",
+    "secret",
+    "password",
+    "opspilot",
+    "your-256-bit-secret",
+    "your-secret-key",
+    "jwtsecret",
+];
+
 const REFUSALS: [Refusal; 6] = [
     Refusal {
         key: &["modules", "ui.api", "host"],
@@ -53,12 +70,11 @@ const REFUSALS: [Refusal; 6] = [
         why: "nothing is executed without the approval of a human",
         instead: "write `autoExecute: false`; each run then asks for approval",
     },
-    // Goes away with the version that brings authentication.
     Refusal {
-        key: &["auth", "enabled"],
-        applies: |value, _| value.is_true(),
-        why: "authentication arrives with a later version; until then nothing would be protected",
-        instead: "write `enabled: false` and bind every `host` to 127.0.0.1",
+        key: &["auth", "jwtSecret"],
+        applies: is_weak,
+        why: "whoever guesses this secret signs tokens: it is shorter than 32 bytes, or a common text",
+        instead: "make one with `openssl rand -base64 32` and hand it over as `OPSPILOT_JWT_SECRET`",
     },
 ];
 
@@ -85,6 +101,27 @@ fn is_open(host: &Node, root: &Node) -> bool {
         return false;
     };
     !is_loopback(host) && !root.at(["auth", "enabled"]).is_some_and(Node::is_true)
+}
+
+fn is_weak(secret: &Node, root: &Node) -> bool {
+    let Value::Text(secret) = &secret.value else {
+        return false;
+    };
+    root.at(["auth", "enabled"]).is_some_and(Node::is_true)
+        && (secret.len() < SECRET_BYTES || is_common(secret))
+}
+
+/// True for texts of one character, and of nothing but a common text with signs and digits around it.
+fn is_common(secret: &str) -> bool {
+    let mut rest = secret.to_lowercase();
+    let first = rest.chars().next();
+    if rest.chars().all(|c| Some(c) == first) {
+        return true;
+    }
+    for common in COMMON_SECRETS {
+        rest = rest.replace(common, "");
+    }
+    !rest.chars().any(char::is_alphabetic)
 }
 
 /// Says whether only this machine can reach an address. A name other than `localhost` may stand

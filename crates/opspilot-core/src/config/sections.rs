@@ -7,8 +7,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::auth::Auth;
 use super::fault::{Fault, KeyPath, Origin};
-use super::secret::Secret;
 use super::tree::Node;
 
 /// The keys at the root of a configuration file.
@@ -193,37 +193,6 @@ pub enum LogOutput {
     File,
 }
 
-/// `auth`: who may do what.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Auth {
-    /// Whether credentials are asked for. Default `false`, which only a loopback address allows.
-    pub enabled: bool,
-    /// The key that signs tokens. No default.
-    pub jwt_secret: Option<Secret>,
-    /// How long a token is valid: a number with `s`, `m`, `h` or `d`. Default `8h`.
-    pub jwt_expires_in: String,
-    /// Who issues tokens. Default `opspilot`.
-    pub jwt_issuer: String,
-    /// Paths that need no credentials; a final `*` matches any rest. Default `/api/health`.
-    pub public_paths: Vec<String>,
-    /// Keys for programs. Default none.
-    pub api_keys: Vec<ApiKey>,
-}
-
-impl Default for Auth {
-    fn default() -> Self {
-        Self {
-            enabled: false,
-            jwt_secret: None,
-            jwt_expires_in: "8h".to_owned(),
-            jwt_issuer: "opspilot".to_owned(),
-            public_paths: vec!["/api/health".to_owned()],
-            api_keys: Vec::new(),
-        }
-    }
-}
-
 /// `audit`: how long it is kept who did what.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -242,36 +211,15 @@ impl Audit {
     }
 }
 
-/// A key with which a program identifies itself.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ApiKey {
-    /// Whose key it is.
-    #[schemars(length(min = 1))]
-    pub label: String,
-    /// The key itself.
-    pub key: Secret,
-    /// What it allows.
-    pub role: Role,
-}
-
-/// What somebody may do; each role includes those before it.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "camelCase")]
-pub enum Role {
-    /// Reads.
-    Viewer,
-    /// Also acknowledges, comments, approves and denies.
-    Operator,
-    /// Also administers.
-    Admin,
-}
-
 impl Root {
     /// What is wrong between keys that are each right for themselves.
-    pub(crate) fn contradiction(&self, tree: &Node) -> Option<Fault> {
+    pub(crate) fn contradictions(&self, tree: &Node) -> Vec<Fault> {
+        let mut faults = self.auth.contradictions(tree);
+        faults.extend(self.output_without_file(tree));
+        faults
+    }
+
+    fn output_without_file(&self, tree: &Node) -> Option<Fault> {
         if self.logging.output == LogOutput::File && self.logging.file.is_none() {
             let key = ["logging", "output"];
             let origin = tree

@@ -60,7 +60,7 @@ pub(crate) const SPECIALS: [(Special, &str, &[&str], &str); 7] = [
         Special::AdminKey,
         "API_KEY",
         &["auth", "apiKeys"],
-        "Adds an admin key with the label `env-api-key`.",
+        "Adds an admin key with the label `env-api-key`, for a person; commands that ask a running server show it.",
     ),
     (
         Special::IfAbsent,

@@ -152,9 +152,26 @@ pub struct IncidentEscalated {
     pub policy_id: String,
     /// The level reached, from 1.
     pub level: u32,
-    /// Who is told.
+    /// Who is told, as the policy says it.
     pub notify: Vec<String>,
-    /// Milliseconds since the incident arrived.
+    /// The people whom that reaches now, by id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<String>,
+    /// The channels on which they are told, whatever those listen to. Without any, every channel that listens to this type
+    /// is told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<String>,
+    /// The lower levels that became due at the same time, while the server was stopped for example; nobody was told at
+    /// them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped_levels: Vec<u32>,
+    /// How many times this level was told before.
+    #[serde(default)]
+    pub repetition: u32,
+    /// Why now, in a few words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Milliseconds since the incident arrived, or came back after it was resolved.
     pub elapsed_ms: u64,
     /// The incident's severity.
     pub severity: Severity,

@@ -6,13 +6,17 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use super::{HealthReporter, RunError, System};
+use super::{Category, HealthReporter, RunError, System};
 use crate::bus::ModuleBus;
 use crate::clock::Clock;
+use crate::config::Auth;
 use crate::incident::Incidents;
 use crate::metrics::ModuleMetrics;
+use crate::oncall::OnCall;
 use crate::safety::audit::ModuleAudit;
+use crate::safety::credentials::Credentials;
 use crate::safety::powers::{Decisions, ModuleActions};
+use crate::safety::runbook::RunbookRuns;
 use crate::storage::Store;
 
 /// What a module is given: it reaches nothing else.
@@ -26,12 +30,14 @@ pub struct Context {
     pub store: Store,
     /// The service that reads and changes incidents.
     pub incidents: Incidents,
+    /// Who is on call, and on which channels people are reached.
+    pub on_call: OnCall,
+    /// The runs of runbooks.
+    pub runbooks: RunbookRuns,
     /// The audit log, in which the module can act only for itself.
     pub audit: ModuleAudit,
     /// Proposes actions in the module's name, and reads what came of them.
     pub actions: ModuleActions,
-    /// The power to decide on behalf of people; given to user interfaces alone.
-    pub decisions: Option<Decisions>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// The module's metrics.
@@ -44,6 +50,27 @@ pub struct Context {
     pub tasks: Tasks,
     /// A view of the whole system, for user interfaces.
     pub system: System,
+    /// How callers prove who they are: for user interfaces alone, and `None` for all other modules.
+    pub access: Option<Access>,
+}
+
+/// How callers prove who they are, and the power to act for them; cloning it clones handles.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// The section `auth`, as it was when the server started.
+    pub auth: Arc<Auth>,
+    /// Keys, tokens and sessions.
+    pub credentials: Credentials,
+    /// The power to decide on behalf of people.
+    pub decisions: Decisions,
+}
+
+impl Access {
+    /// The same for a module of `category`, if it is one that faces callers.
+    #[must_use]
+    pub fn for_category(&self, category: Category) -> Option<Self> {
+        (category == Category::Ui).then(|| self.clone())
+    }
 }
 
 /// Spawns tasks that end with their module.

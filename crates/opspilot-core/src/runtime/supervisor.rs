@@ -19,7 +19,7 @@ use crate::module::{
     ModuleState, RunError, Tasks, Watched,
 };
 use crate::resilience::BackoffPolicy;
-use crate::safety::powers::{Decisions, ModuleActions};
+use crate::safety::powers::ModuleActions;
 use crate::storage::Store;
 
 /// The pauses between starts of a module that fails.
@@ -261,16 +261,17 @@ impl Actor {
             bus: shared.bus.of_module(manifest.rights(), self.health.clone()),
             store: Store::new(Arc::clone(&shared.storage), manifest.id),
             incidents: shared.incidents.clone(),
+            on_call: shared.on_call.clone(),
+            runbooks: shared.runbooks.clone(),
             audit: shared.audit.of_module(manifest.id),
             actions: ModuleActions::new(shared.gate.clone(), shared.runner.clone(), manifest.id),
-            decisions: (manifest.category == Category::Ui)
-                .then(|| Decisions::new(shared.gate.clone(), shared.runner.clone())),
             clock: Arc::clone(&shared.clock),
             metrics: shared.metrics.of_module(manifest.id),
             health: self.health.clone(),
             cancel: self.cancel.child_token(),
             tasks: Tasks::of(manifest.id),
             system: shared.system.clone(),
+            access: shared.access.for_category(manifest.category),
         }
     }
 }

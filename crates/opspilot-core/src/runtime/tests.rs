@@ -300,16 +300,13 @@ async fn start_reload_refusal_and_stop_are_audited_and_the_end_is_signed() {
         "{entries:?}"
     );
     assert!(entries[2].1.contains("told to fail"), "{entries:?}");
-    let mut lines = Vec::new();
-    let sink = |line: &str| -> Result<(), crate::storage::StorageError> {
-        lines.push(line.to_owned());
-        Ok(())
-    };
-    audit.export(sink).await.unwrap();
-    let checkpoints = lines
-        .iter()
-        .filter(|line| line.starts_with("{\"checkpoint\""));
-    assert_eq!(checkpoints.count(), 2, "{lines:?}");
+    let mut exporter = audit.exporter().await.unwrap();
+    let mut text = String::new();
+    while let Some(piece) = exporter.next().await.unwrap() {
+        text.push_str(&piece);
+    }
+    let is_checkpoint = |line: &&str| line.starts_with("{\"checkpoint\"");
+    assert_eq!(text.lines().filter(is_checkpoint).count(), 2, "{text}");
 }
 
 #[tokio::test]
@@ -318,7 +315,7 @@ async fn a_server_that_could_not_start_is_not_told_of_as_stopped() {
     let key = crate::safety::audit::SigningKey::of_tests();
     let parts = Parts {
         registry: registry(),
-        storage: storage.clone(),
+        storage: Arc::<MemoryStorage>::clone(&storage),
         clock: SystemClock::shared(),
         metrics: Metrics::default(),
         audit_key: key.clone(),

@@ -1,8 +1,8 @@
 //! The audit log: who did what, in an order that nobody can change unseen.
 //!
 //! Every entry carries a hash over itself and the hash of the entry before it. The end of the chain is signed at least
-//! every 1,000 entries and every minute, and each export ends with a signature over exactly what it holds. The format is
-//! described in `docs/AUDIT.md`; [`verify`] checks it and depends on nothing else.
+//! every 1,000 entries and every minute, and each export ends with a signature over exactly what it holds. The format
+//! is described in `docs/AUDIT.md`; [`verify`] checks it and depends on nothing else.
 //!
 //! An entry is written in the transaction of the change that it tells of, with [`Audit::append_in`]: either both are
 //! stored or neither is.
@@ -27,7 +27,7 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 use tracing::info;
 
-pub use export::Exported;
+pub use export::{Exported, Exporter};
 pub use key::{KeyError, PublicKey, PublicKeyError, SigningKey};
 pub use module::ModuleAudit;
 pub use note::{Checkpoint, NoteError};
@@ -146,8 +146,15 @@ impl Audit {
         unwrap(self.0.bus.transact("core", work).await?)
     }
 
-    /// Writes the whole log to `sink`, line by line, each with its line end. Entries that are appended meanwhile are not
-    /// in it.
+    /// Begins an export of the whole log, for a reader that takes piece by piece.
+    ///
+    /// # Errors
+    /// When the storage cannot be read, or the end of the log is not genuine.
+    pub async fn exporter(&self) -> Result<Exporter, StorageError> {
+        self.0.reader.exporter(self.0.bus.clock().now()).await
+    }
+
+    /// Writes the whole log to `sink`, piece by piece, each of whole lines with their ends.
     ///
     /// # Errors
     /// When the storage cannot be read, or with the first error of `sink`.

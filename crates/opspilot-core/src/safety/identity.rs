@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::config::Role;
+pub use crate::config::{Kind, Role};
 
 /// Somebody who proved who they are.
 ///
@@ -16,18 +16,6 @@ pub struct Identity {
     role: Role,
     kind: Kind,
     method: Method,
-}
-
-/// What kind of actor a credential belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Kind {
-    /// A person. Only people approve and deny.
-    Human,
-    /// A program.
-    Service,
-    /// A program that is driven by a model.
-    Agent,
 }
 
 /// How somebody proved who they are.

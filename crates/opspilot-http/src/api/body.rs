@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError};
+use opspilot_core::config::parse_span;
 use opspilot_core::error::chain;
-use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::faults::Faults;
@@ -96,6 +98,41 @@ impl Fields {
             return self.fault(name, "is missing");
         }
         self.text(name, longest)
+    }
+
+    /// One of a few words, or `None` if the field is absent. `words` lists them for people.
+    pub(super) fn choice<T: DeserializeOwned>(
+        &mut self,
+        name: &'static str,
+        words: &'static str,
+    ) -> Option<T> {
+        let value = self.take(name)?;
+        match serde_json::from_value(value) {
+            Ok(choice) => Some(choice),
+            Err(_) => self.fault(name, format!("write {words}")),
+        }
+    }
+
+    /// One of a few words, which must be there.
+    pub(super) fn required_choice<T: DeserializeOwned>(
+        &mut self,
+        name: &'static str,
+        words: &'static str,
+    ) -> Option<T> {
+        if !self.given.contains_key(name) {
+            self.known.push(name);
+            return self.fault(name, format!("is missing; write {words}"));
+        }
+        self.choice(name, words)
+    }
+
+    /// A span of time such as `8h`, or `None` if the field is absent.
+    pub(super) fn span(&mut self, name: &'static str) -> Option<Duration> {
+        let text = self.text(name, 20)?;
+        match parse_span(&text) {
+            Ok(span) => Some(span),
+            Err(error) => self.fault(name, error.to_string()),
+        }
     }
 
     /// A text or `null`, which must be there. The outer option is `None` after a fault.

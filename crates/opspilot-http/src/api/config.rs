@@ -21,7 +21,7 @@ use serde::Deserialize;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Config {
-    /// The address to listen on: one of this machine's loopback addresses, or `localhost`.
+    /// The address to listen on: an IP address, or `localhost`. One that other machines reach needs `auth.enabled`.
     pub host: String,
     /// The TCP port, from 1 to 65535; 0 takes any free one.
     pub port: u16,
@@ -51,7 +51,7 @@ impl Default for Config {
 /// Options that were checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Options {
-    /// Where to listen. Invariant: a loopback address.
+    /// Where to listen.
     pub(super) address: SocketAddr,
     /// Empty, or `/` and segments without a slash at the end.
     pub(super) base_path: String,
@@ -103,18 +103,12 @@ fn parse_host(text: &str) -> Result<IpAddr, BuildError> {
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))
         .unwrap_or(text);
-    let address: IpAddr = plain.parse().map_err(|_| {
+    plain.parse().map_err(|_| {
         fault(
             "host",
             format!("`{text}` is neither an IP address nor `localhost`"),
         )
-    })?;
-    if !address.is_loopback() {
-        let message = "other machines could reach this address, and nobody would ask them who they are: \
-            write `127.0.0.1` or `::1`";
-        return Err(fault("host", message));
-    }
-    Ok(address)
+    })
 }
 
 fn parse_base_path(text: &str) -> Result<String, BuildError> {
@@ -175,19 +169,19 @@ mod tests {
     }
 
     #[test]
-    fn hosts_are_loopback_addresses() {
-        for host in ["127.0.0.1", "::1", "[::1]", "localhost", "127.8.0.1"] {
-            assert!(parse_host(host).is_ok(), "{host}");
-        }
+    fn hosts_are_addresses() {
         for host in [
+            "127.0.0.1",
+            "::1",
+            "[::1]",
+            "localhost",
             "0.0.0.0",
             "::",
             "192.168.0.1",
-            "example.org",
-            "",
-            "127.0.0.1:80",
-            "[127.0.0.1",
         ] {
+            assert!(parse_host(host).is_ok(), "{host}");
+        }
+        for host in ["example.org", "", "127.0.0.1:80", "[127.0.0.1"] {
             assert!(parse_host(host).is_err(), "{host}");
         }
     }
@@ -225,7 +219,7 @@ mod tests {
     #[test]
     fn all_faults_are_named_at_once() {
         let config = Config {
-            host: "0.0.0.0".into(),
+            host: "example.org".into(),
             base_path: "api".into(),
             cors_origin: Some("*".into()),
             ..Config::default()

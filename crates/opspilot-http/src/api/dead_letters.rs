@@ -12,9 +12,9 @@ use opspilot_core::bus::DeadLetter;
 use serde::Serialize;
 use tracing::info;
 
-use super::actor::Actor;
 use super::answer::{Answer, json, json_with};
 use super::body::{self, Fields};
+use super::caller::Caller;
 use super::params::Params;
 use super::problem::{Code, Problem};
 use super::state::State;
@@ -44,7 +44,7 @@ pub(super) async fn list(Extract(state): Extract<State>, mut params: Params) -> 
 /// `POST /dead-letters/{id}/retry`
 pub(super) async fn retry(
     Extract(state): Extract<State>,
-    actor: Actor,
+    caller: Caller,
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
@@ -55,7 +55,7 @@ pub(super) async fn retry(
     let letter = letter.ok_or_else(unknown)?;
     info!(
         letter = letter.id,
-        actor = actor.name(),
+        actor = caller.name(),
         "dead letter is tried again"
     );
     json_with(StatusCode::ACCEPTED, &letter)
@@ -64,14 +64,14 @@ pub(super) async fn retry(
 /// `DELETE /dead-letters/{id}`
 pub(super) async fn discard(
     Extract(state): Extract<State>,
-    actor: Actor,
+    caller: Caller,
     id: Result<Path<String>, PathRejection>,
 ) -> Answer {
     let id = known(id)?;
     if !state.cx.system.bus().discard_dead_letter(&id).await? {
         return Err(unknown());
     }
-    info!(letter = id, actor = actor.name(), "dead letter discarded");
+    info!(letter = id, actor = caller.name(), "dead letter discarded");
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

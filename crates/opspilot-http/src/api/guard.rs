@@ -1,11 +1,9 @@
 //! Refuses what a web page of somebody else could make a browser send.
 //!
-//! - A name that is not this machine's own in `Host` means DNS rebinding: a foreign page reached the loopback address
+//! - A name that is not this server's own in `Host` means DNS rebinding: a foreign page reached the loopback address
 //!   under its own name. The answer is 421.
 //! - A change must come from the server's own origin or the configured one, when a browser says where it comes from
 //!   (`Sec-Fetch-Site`, W3C Fetch Metadata; `Origin`, RFC 6454). The answer is 403.
-
-use std::net::IpAddr;
 
 use axum::extract::{Request, State as Extract};
 use axum::http::uri::Authority;
@@ -14,6 +12,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::metrics::Refusal;
+use super::names::{Names, is_local};
 use super::problem::{Code, Problem};
 use super::state::State;
 
@@ -23,7 +22,12 @@ pub(super) async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    let host = match host_of(request.uri(), request.headers(), request.version()) {
+    let host = match host_of(
+        &state.names,
+        request.uri(),
+        request.headers(),
+        request.version(),
+    ) {
         Ok(host) => host,
         Err(problem) => {
             state.metrics().refused(Refusal::Host);
@@ -41,8 +45,13 @@ pub(super) async fn guard(
     next.run(request).await
 }
 
-/// The name that the request is meant for, when it is this machine's; `None` for old clients that send none.
-fn host_of(uri: &Uri, headers: &HeaderMap, version: Version) -> Result<Option<Authority>, Problem> {
+/// The name that the request is meant for, when it is this server's; `None` for old clients that send none.
+fn host_of(
+    names: &Names,
+    uri: &Uri,
+    headers: &HeaderMap,
+    version: Version,
+) -> Result<Option<Authority>, Problem> {
     let mut given = headers.get_all(header::HOST).iter();
     let host = match (given.next(), given.next()) {
         (Some(host), None) => Some(parse(host)?),
@@ -53,7 +62,7 @@ fn host_of(uri: &Uri, headers: &HeaderMap, version: Version) -> Result<Option<Au
     // An absolute request target takes precedence over the header (RFC 9112, section 3.2.2).
     let host = uri.authority().cloned().or(host);
     match host {
-        Some(host) if !is_own_name(&host) => Err(Problem::of(Code::WRONG_HOST)),
+        Some(host) if !names.hold(&host) => Err(Problem::of(Code::WRONG_HOST)),
         host => Ok(host),
     }
 }
@@ -70,22 +79,6 @@ fn invalid(detail: &'static str) -> Problem {
     Problem::of(Code::INVALID_REQUEST).detail(detail)
 }
 
-/// True for `localhost` and loopback addresses, with any port: nobody else can point these names elsewhere.
-fn is_own_name(authority: &Authority) -> bool {
-    if authority.as_str().contains('@') {
-        return false;
-    }
-    let host = authority.host();
-    let plain = host
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .unwrap_or(host);
-    match plain.parse::<IpAddr>() {
-        Ok(address) => address.is_loopback(),
-        Err(_) => host.eq_ignore_ascii_case("localhost"),
-    }
-}
-
 /// True if a browser says that the change comes from another site.
 fn is_foreign(
     headers: &HeaderMap,
@@ -96,12 +89,16 @@ fn is_foreign(
     if origin.is_some() && origin == allowed {
         return false;
     }
-    let own = host.map(|host| format!("http://{host}"));
-    if origin.is_some_and(|origin| own.as_deref().is_none_or(|own| origin != own)) {
+    if origin.is_some_and(|origin| !host.is_some_and(|host| is_own_origin(origin, host))) {
         return true;
     }
     let site = headers.get("sec-fetch-site");
     site.is_some_and(|site| site != "same-origin" && site != "none")
+}
+
+/// This server speaks plain HTTP. Under a name that is not this machine's own, a proxy may speak HTTPS for it.
+fn is_own_origin(origin: &HeaderValue, host: &Authority) -> bool {
+    origin == &format!("http://{host}") || (!is_local(host) && origin == &format!("https://{host}"))
 }
 
 #[cfg(test)]
@@ -113,7 +110,7 @@ mod tests {
         for host in hosts {
             headers.append(header::HOST, host.parse().unwrap());
         }
-        let found = host_of(&uri.parse().unwrap(), &headers, version);
+        let found = host_of(&Names::default(), &uri.parse().unwrap(), &headers, version);
         found.map_or_else(|problem| problem.status().as_u16(), |_| 200)
     }
 

@@ -2,14 +2,13 @@
 //! draft-ietf-httpapi-idempotency-key-header-07).
 //!
 //! The same request again gets the stored answer; another request with the same key gets 422; one that comes while the
-//! first is running gets 409. Keys belong to the client's address. Answers are kept in memory, the newest
+//! first is running gets 409. Keys belong to the caller. Answers are kept in memory, the newest
 //! [`KEPT`] of them, so a key is not remembered over a restart. A failure of the server is not kept: it may be asked
 //! for again.
 //!
 //! A change with a key goes on when its client leaves, so that its answer is there when the client asks again.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use axum::body::Body;
@@ -23,8 +22,8 @@ use http_body_util::BodyExt as _;
 use ring::digest::{Context, SHA256};
 use tokio::sync::oneshot;
 
-use super::actor::Actor;
 use super::body;
+use super::caller::Caller;
 use super::problem::{Code, Problem};
 use super::state::State;
 
@@ -43,14 +42,14 @@ const KEPT_BYTES: usize = 1024 * 1024;
 /// Makes a change once for each key.
 pub(super) async fn once(
     Extract(state): Extract<State>,
-    actor: Actor,
+    caller: Caller,
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
     let Some(key) = key_of(request.headers())? else {
         return Ok(next.run(request).await);
     };
-    let id = (actor.address(), key);
+    let id = (owner(&caller), key);
     let (parts, body) = request.into_parts();
     let body = body::read(body, state.limits()).await?;
     let print = fingerprint(&parts, &body);
@@ -95,6 +94,13 @@ async fn make(state: State, id: Id, next: Next, request: Request) -> Result<Resp
     answer.await.map_err(|_| stopped())
 }
 
+/// Whose key it is. Two callers with one name and different rights are two.
+fn owner(caller: &Caller) -> String {
+    let identity = caller.identity();
+    let (role, kind) = (identity.role(), identity.kind());
+    format!("{role:?} {kind:?} {}", identity.subject())
+}
+
 fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut given = headers.get_all(KEY).iter();
     let Some(key) = given.next() else {
@@ -130,7 +136,7 @@ fn fingerprint(parts: &axum::http::request::Parts, body: &[u8]) -> Print {
     print
 }
 
-type Id = (IpAddr, String);
+type Id = (String, String);
 type Print = [u8; 32];
 
 /// The answers that are given again.
@@ -273,7 +279,7 @@ mod tests {
     use super::*;
 
     fn id(n: usize) -> Id {
-        ("127.0.0.1".parse().unwrap(), format!("key {n}"))
+        ("operator@127.0.0.1".into(), format!("key {n}"))
     }
 
     fn answer(size: usize) -> Answer {

@@ -10,9 +10,9 @@ use opspilot_core::incident::{
 use serde::Serialize;
 use tracing::info;
 
-use super::actor::Actor;
 use super::answer::{Answer, encode, json};
 use super::body::{self, Fields};
+use super::caller::Caller;
 use super::etag::{Condition, ETag};
 use super::params::Params;
 use super::problem::{Code, Problem};
@@ -164,7 +164,7 @@ impl axum::extract::FromRequestParts<State> for Id {
 pub(super) struct Ask {
     state: State,
     id: IncidentId,
-    actor: Actor,
+    caller: Caller,
     condition: Option<Condition>,
     fields: Fields,
 }
@@ -175,14 +175,14 @@ impl FromRequest<State> for Ask {
     async fn from_request(request: Request, state: &State) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
         let Id(id) = Id::from_request_parts(&mut parts, state).await?;
-        let actor = Actor::from_request_parts(&mut parts, state).await?;
+        let caller = Caller::from_request_parts(&mut parts, state).await?;
         let bytes = body::read(body, state.limits()).await?;
         let fields = Fields::parse(&parts.headers, &bytes)?;
         let condition = Condition::if_match(&parts.headers);
         Ok(Self {
             state: state.clone(),
             id,
-            actor,
+            caller,
             condition,
             fields,
         })
@@ -200,13 +200,13 @@ impl Ask {
         let Self {
             state,
             id,
-            actor,
+            caller,
             condition,
             fields,
         } = self;
         fields.finish()?;
         state.require_storage()?;
-        let name = actor.name();
+        let name = caller.name();
         let kind = match &change {
             Change::Transition(transition) => transition.as_str(),
             Change::Assign(_) => "assign",

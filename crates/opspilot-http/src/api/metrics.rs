@@ -21,7 +21,7 @@ const ERRORS: MetricSpec = MetricSpec::counter(
 const REFUSED: MetricSpec = MetricSpec::counter(
     "opspilot_http_refused_total",
     &["reason"],
-    "Connections and requests refused for the sake of safety: connections, host, origin, rate.",
+    "Connections and requests refused for the sake of safety: connections, host, origin, rate, credential, role, csrf.",
 );
 const CONNECTIONS: MetricSpec =
     MetricSpec::gauge("opspilot_http_connections", &[], "Open connections.");
@@ -36,6 +36,9 @@ pub(super) enum Refusal {
     Host,
     Origin,
     Rate,
+    Credential,
+    Role,
+    Csrf,
 }
 
 /// Counts requests, in metrics and in the module's health.
@@ -100,6 +103,9 @@ impl Refusal {
             Self::Host => "host",
             Self::Origin => "origin",
             Self::Rate => "rate",
+            Self::Credential => "credential",
+            Self::Role => "role",
+            Self::Csrf => "csrf",
         }
     }
 }

@@ -8,9 +8,9 @@ use serde::Serialize;
 use serde_json::json;
 use tracing::info;
 
-use super::actor::Actor;
 use super::answer::{Answer, json as answer, json_with};
 use super::body::{self, Fields};
+use super::caller::Caller;
 use super::params::Params;
 use super::problem::{Code, Problem};
 use super::state::State;
@@ -36,12 +36,12 @@ pub(super) async fn list(Extract(state): Extract<State>, params: Params) -> Answ
 /// A reload that changes this module's own options stops it, and so waits for this very answer; 202 ends the wait.
 pub(super) async fn reload(
     Extract(state): Extract<State>,
-    actor: Actor,
+    caller: Caller,
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
     Fields::parse(&headers, &body::read(body, state.limits()).await?)?.finish()?;
-    info!(actor = actor.name(), "reload was asked for");
+    info!(actor = caller.name(), "reload was asked for");
     match state
         .cx
         .cancel

@@ -10,8 +10,11 @@ use axum::response::{IntoResponse, Response};
 use opspilot_core::bus::PublishError;
 use opspilot_core::error::chain;
 use opspilot_core::incident::IncidentError;
+use opspilot_core::safety::credentials::CredentialError;
 use opspilot_core::storage::StorageError;
 use serde_json::{Map, Value, json};
+
+use crate::auth::IssuerError;
 
 /// After how many seconds to try again when the storage does not work.
 const STORAGE_RETRY: u32 = 5;
@@ -30,6 +33,21 @@ impl Code {
         "invalid-request",
         "The request is wrong",
     );
+    pub(super) const UNAUTHENTICATED: Self = Self::new(
+        StatusCode::UNAUTHORIZED,
+        "unauthenticated",
+        "A valid credential is needed",
+    );
+    pub(super) const FORBIDDEN: Self = Self::new(
+        StatusCode::FORBIDDEN,
+        "forbidden",
+        "The credential does not allow this",
+    );
+    pub(super) const CSRF: Self = Self::new(
+        StatusCode::FORBIDDEN,
+        "csrf",
+        "The session's `X-CSRF-Token` is missing or wrong",
+    );
     pub(super) const CROSS_SITE: Self = Self::new(
         StatusCode::FORBIDDEN,
         "cross-site",
@@ -47,6 +65,13 @@ impl Code {
         "no-such-dead-letter",
         "There is no such dead letter",
     );
+    pub(super) const NO_SUCH_KEY: Self =
+        Self::new(StatusCode::NOT_FOUND, "no-such-key", "There is no such key");
+    pub(super) const NO_SUCH_TOKEN: Self = Self::new(
+        StatusCode::NOT_FOUND,
+        "no-such-token",
+        "There is no such token",
+    );
     pub(super) const METHOD_NOT_ALLOWED: Self = Self::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "method-not-allowed",
@@ -56,6 +81,16 @@ impl Code {
         StatusCode::REQUEST_TIMEOUT,
         "slow-body",
         "The body did not arrive in time",
+    );
+    pub(super) const AUTH_OFF: Self = Self::new(
+        StatusCode::CONFLICT,
+        "auth-off",
+        "Authentication is off, and nobody needs to log in",
+    );
+    pub(super) const NO_SIGNING_KEY: Self = Self::new(
+        StatusCode::CONFLICT,
+        "no-signing-key",
+        "There is no secret to sign tokens with",
     );
     pub(super) const ILLEGAL_TRANSITION: Self = Self::new(
         StatusCode::CONFLICT,
@@ -254,6 +289,12 @@ impl IntoResponse for Problem {
                 .headers_mut()
                 .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if self.code == Code::UNAUTHENTICATED {
+            let challenge = HeaderValue::from_static("Bearer realm=\"opspilot\"");
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, challenge);
+        }
         response.extensions_mut().insert(self);
         response
     }
@@ -302,6 +343,31 @@ impl From<IncidentError> for Problem {
             IncidentError::Storage(storage) => storage.into(),
             IncidentError::Publish(publish) => publish.into(),
             other => Self::internal(chain(&other)),
+        }
+    }
+}
+
+impl From<CredentialError> for Problem {
+    fn from(error: CredentialError) -> Self {
+        match error {
+            CredentialError::NotFound { kind: "key", .. } => Self::of(Code::NO_SUCH_KEY),
+            CredentialError::NotFound { .. } => Self::of(Code::NO_SUCH_TOKEN),
+            CredentialError::TooLong { .. } => {
+                Self::of(Code::INVALID_REQUEST).detail(error.to_string())
+            }
+            CredentialError::Storage(storage) => storage.into(),
+            CredentialError::Publish(publish) => publish.into(),
+            other => Self::internal(chain(&other)),
+        }
+    }
+}
+
+impl From<IssuerError> for Problem {
+    fn from(error: IssuerError) -> Self {
+        match error {
+            IssuerError::NoSecret => Self::of(Code::NO_SIGNING_KEY).detail(error.to_string()),
+            IssuerError::TooLong(_) => Self::of(Code::INVALID_REQUEST).detail(error.to_string()),
+            other @ IssuerError::Signing(_) => Self::internal(chain(&other)),
         }
     }
 }

@@ -130,7 +130,7 @@ impl Windows {
 }
 
 /// One client: an IPv4 address, or the 64 bits of an IPv6 address that name a network (RFC 4291, section 2.5.4).
-fn client(address: IpAddr) -> IpAddr {
+pub(super) fn client(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) if !address.is_loopback() => IpAddr::V6(Ipv6Addr::from_bits(
             address.to_bits() & !u128::from(u64::MAX),

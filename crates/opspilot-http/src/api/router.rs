@@ -12,11 +12,12 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 
+use super::access::Door;
 use super::config::Options;
 use super::problem::{Code, Problem};
 use super::routes::{Route, Verb};
 use super::state::State;
-use super::{guard, idempotency, observe, rate, routes};
+use super::{access, guard, idempotency, observe, rate, routes};
 
 /// The largest body, in bytes.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -45,12 +46,15 @@ pub(super) fn build(state: State, options: &Options) -> Router {
 fn mount(state: &State, base_path: &str, is_wanted: fn(&Route) -> bool) -> Router<State> {
     let rows = routes().iter().filter(|route| is_wanted(route));
     rows.fold(Router::new(), |router, route| {
-        let handler = match route.method {
-            Verb::Get => route.mount(),
-            Verb::Post | Verb::Delete => route
-                .mount()
-                .route_layer(from_fn_with_state(state.clone(), idempotency::once)),
+        let mut handler = route.mount();
+        if route.method != Verb::Get && !route.is_secret {
+            handler = handler.route_layer(from_fn_with_state(state.clone(), idempotency::once));
+        }
+        let door = Door {
+            state: state.clone(),
+            route,
         };
+        let handler = handler.route_layer(from_fn_with_state(door, access::check));
         router.route(&format!("{base_path}{}", route.path), handler)
     })
     .method_not_allowed_fallback(method_not_allowed)
@@ -107,6 +111,7 @@ fn cors(origin: axum::http::HeaderValue) -> CorsLayer {
             header::IF_MATCH,
             header::IF_NONE_MATCH,
             HeaderName::from_static("x-api-key"),
+            HeaderName::from_static("x-csrf-token"),
             HeaderName::from_static("idempotency-key"),
         ])
         .expose_headers(

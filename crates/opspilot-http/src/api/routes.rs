@@ -4,10 +4,11 @@
 //! route was chosen; encoded slashes and dots therefore never lead to another route.
 
 use axum::routing::{MethodFilter, MethodRouter, on};
+use opspilot_core::safety::identity::{Kind, Role as CallerRole};
 use serde::Serialize;
 
 use super::state::State;
-use super::{dead_letters, health, incidents, modules};
+use super::{dead_letters, health, incidents, keys, modules, session, tokens};
 
 /// The methods that routes have. `HEAD` works wherever `GET` does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -21,11 +22,13 @@ pub enum Verb {
     Delete,
 }
 
-/// The least that a caller must be. Enforced as soon as there is authentication.
+/// The least that a caller must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Anybody, for example a load balancer.
+    /// Anybody, always: the way in.
+    Anyone,
+    /// Like [`Role::Viewer`], unless `auth.publicPaths` names the route: then anybody, for example a load balancer.
     Public,
     /// Reads everything.
     Viewer,
@@ -47,6 +50,11 @@ pub struct Route {
     pub summary: &'static str,
     /// Who may.
     pub role: Role,
+    /// The kinds of callers that may, if they have the role.
+    pub kinds: &'static [Kind],
+    /// True if the answer holds a secret: it is never kept to be given again.
+    #[serde(skip)]
+    pub is_secret: bool,
     /// False for what machines probe often: it does not count towards the rate limit.
     pub rate_limited: bool,
     #[serde(skip)]
@@ -146,7 +154,79 @@ const ROUTES: &[Route] = &[
             on(verb, modules::reload)
         })
     },
+    Route {
+        method: Verb::Get,
+        ..way_in("/session", "Who the caller is.", |verb| {
+            on(verb, session::show)
+        })
+    },
+    Route {
+        role: Role::Anyone,
+        ..way_in(
+            "/session",
+            "Begins a session of a browser with an API key.",
+            |verb| on(verb, session::begin),
+        )
+    },
+    Route {
+        method: Verb::Delete,
+        ..way_in(
+            "/session",
+            "Ends the session that the request came with.",
+            |verb| on(verb, session::end),
+        )
+    },
+    Route {
+        method: Verb::Get,
+        ..administer("/keys", "API keys, newest first.", |verb| {
+            on(verb, keys::list)
+        })
+    },
+    administer(
+        "/keys",
+        "Makes an API key, which is shown this once.",
+        |verb| on(verb, keys::create),
+    ),
+    Route {
+        method: Verb::Delete,
+        ..administer("/keys/{id}", "Revokes an API key.", |verb| {
+            on(verb, keys::revoke)
+        })
+    },
+    Route {
+        method: Verb::Get,
+        ..administer(
+            "/tokens",
+            "Tokens that were issued here, newest first.",
+            |verb| on(verb, tokens::list),
+        )
+    },
+    administer(
+        "/tokens",
+        "Issues a token, which is shown this once.",
+        |verb| on(verb, tokens::issue),
+    ),
+    administer(
+        "/tokens/revoke",
+        "Revokes every token of a subject.",
+        |verb| on(verb, tokens::revoke_subject),
+    ),
+    Route {
+        method: Verb::Delete,
+        ..administer("/tokens/{jti}", "Revokes a token.", |verb| {
+            on(verb, tokens::revoke)
+        })
+    },
 ];
+
+/// Everybody, programs that a model drives included.
+const EVERYBODY: &[Kind] = &[Kind::Human, Kind::Service, Kind::Agent];
+
+/// People and ordinary programs.
+const NO_AGENTS: &[Kind] = &[Kind::Human, Kind::Service];
+
+/// People alone.
+const PEOPLE: &[Kind] = &[Kind::Human];
 
 type Handler = fn(MethodFilter) -> MethodRouter<State>;
 
@@ -164,6 +244,8 @@ const fn read(path: &'static str, summary: &'static str, handler: Handler) -> Ro
         path,
         summary,
         role: Role::Viewer,
+        kinds: EVERYBODY,
+        is_secret: false,
         rate_limited: true,
         handler,
     }
@@ -173,7 +255,27 @@ const fn work(path: &'static str, summary: &'static str, handler: Handler) -> Ro
     Route {
         method: Verb::Post,
         role: Role::Operator,
+        kinds: NO_AGENTS,
         ..read(path, summary, handler)
+    }
+}
+
+/// A session is nobody else's business, whatever the role.
+const fn way_in(path: &'static str, summary: &'static str, handler: Handler) -> Route {
+    Route {
+        method: Verb::Post,
+        is_secret: true,
+        ..read(path, summary, handler)
+    }
+}
+
+/// What decides who gets in is for people.
+const fn administer(path: &'static str, summary: &'static str, handler: Handler) -> Route {
+    Route {
+        role: Role::Admin,
+        kinds: PEOPLE,
+        is_secret: true,
+        ..work(path, summary, handler)
     }
 }
 
@@ -198,6 +300,17 @@ impl Verb {
 }
 
 impl Route {
+    /// True if a caller with `role`, who is a `kind`, may use the row.
+    #[must_use]
+    pub fn admits(&self, role: CallerRole, kind: Kind) -> bool {
+        let has_role = match self.role {
+            Role::Anyone | Role::Public | Role::Viewer => true,
+            Role::Operator => role >= CallerRole::Operator,
+            Role::Admin => role >= CallerRole::Admin,
+        };
+        has_role && self.kinds.contains(&kind)
+    }
+
     /// The handler, for the row's method alone.
     pub(super) fn mount(&self) -> MethodRouter<State> {
         (self.handler)(self.method.filter())

@@ -7,19 +7,25 @@ use std::time::Duration;
 use axum::http::HeaderValue;
 use opspilot_core::module::{Context, Health, HealthStatus};
 
+use super::access::Access;
 use super::config::Options;
 use super::idempotency::Answers;
 use super::metrics::ApiMetrics;
+use super::names::Names;
 use super::problem::Problem;
 use super::rate::RateLimiter;
 
-/// How long a request may take.
+/// What a request may take.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ApiLimits {
-    /// The whole request.
+    /// The time of the whole request.
     pub(super) request: Duration,
-    /// The arrival of its body.
+    /// The time of the arrival of its body.
     pub(super) body: Duration,
+    /// How many bad credentials a minute one address may show before it has to wait.
+    pub(super) bad_credentials: usize,
+    /// How many log-ins a minute may fail from one address.
+    pub(super) bad_logins: usize,
 }
 
 impl Default for ApiLimits {
@@ -27,6 +33,8 @@ impl Default for ApiLimits {
         Self {
             request: Duration::from_secs(30),
             body: Duration::from_secs(15),
+            bad_credentials: 30,
+            bad_logins: 5,
         }
     }
 }
@@ -40,6 +48,10 @@ pub(super) struct State(Arc<Shared>);
 pub(super) struct Shared {
     /// The module's context.
     pub(super) cx: Context,
+    /// Who may do what.
+    pub(super) access: Access,
+    /// The names that the server answers to.
+    pub(super) names: Names,
     /// The web origin that may use the API besides the server's own.
     pub(super) cors_origin: Option<HeaderValue>,
     /// Who asked how often.
@@ -50,23 +62,33 @@ pub(super) struct Shared {
     metrics: ApiMetrics,
 }
 
+/// What a state is made of besides the context and the options.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) access: Access,
+    pub(super) names: Names,
+    pub(super) limits: ApiLimits,
+}
+
 impl State {
     /// The state of a server that has answered nothing yet.
-    pub(super) fn new(cx: Context, options: &Options, limits: ApiLimits) -> Self {
+    pub(super) fn new(cx: Context, options: &Options, parts: Parts) -> Self {
         let metrics = ApiMetrics::new(cx.metrics.clone(), cx.health.clone());
         Self(Arc::new(Shared {
+            access: parts.access,
+            names: parts.names,
             cors_origin: options.cors_origin.clone(),
             rate: RateLimiter::new(options.rate_limit),
             answers: Answers::default(),
             cx,
-            limits,
+            limits: parts.limits,
             metrics,
         }))
     }
 }
 
 impl Shared {
-    /// How long a request may take.
+    /// What a request may take.
     pub(super) const fn limits(&self) -> ApiLimits {
         self.limits
     }

@@ -1,5 +1,6 @@
 //! The API over real connections, with a real bus and incidents on memory.
 
+mod access;
 mod changing;
 mod faulty;
 mod hostile;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use opspilot_core::bus::{Tx, Work};
 use opspilot_core::clock::{ManualClock, Timestamp};
+use opspilot_core::config::Auth;
 use opspilot_core::event::IncidentCreated;
 use opspilot_core::incident::{Incidents, Severity};
 use opspilot_core::module::{Context, HealthReporter, Module as _};
@@ -46,6 +48,8 @@ struct Setup {
     limits: Limits,
     request: Duration,
     body: Duration,
+    auth: Auth,
+    bad_credentials: usize,
 }
 
 impl Default for Setup {
@@ -59,6 +63,8 @@ impl Default for Setup {
             limits: Limits::default(),
             request: Duration::from_secs(30),
             body: Duration::from_secs(15),
+            auth: Auth::default(),
+            bad_credentials: 30,
         }
     }
 }
@@ -71,8 +77,22 @@ impl Fixture {
     async fn with(setup: Setup) -> Self {
         let storage = Arc::new(FaultyStorage::default());
         let clock = ManualClock::starting_at(Timestamp::parse("2026-02-20T12:00:00Z").unwrap());
+        Self::on(storage, clock, setup).await
+    }
+
+    /// The same again after a restart, with another section `auth`.
+    async fn again(&self, auth: Auth) -> Self {
+        let setup = Setup {
+            auth,
+            ..Setup::default()
+        };
+        Self::on(Arc::clone(&self.storage), Arc::clone(&self.clock), setup).await
+    }
+
+    async fn on(storage: Arc<FaultyStorage>, clock: Arc<ManualClock>, setup: Setup) -> Self {
         let shared: SharedStorage = Arc::<FaultyStorage>::clone(&storage);
-        let bench = Bench::on(shared, Arc::<ManualClock>::clone(&clock)).await;
+        let mut bench = Bench::on(shared, Arc::<ManualClock>::clone(&clock)).await;
+        bench.access.auth = Arc::new(setup.auth);
         bench.set_ready(true);
         let core = bench.context(&CORE).health;
         let cx = bench.context(&Api::MANIFEST);
@@ -80,6 +100,7 @@ impl Fixture {
         api.limits = setup.limits;
         api.api_limits.request = setup.request;
         api.api_limits.body = setup.body;
+        api.api_limits.bad_credentials = setup.bad_credentials;
         api.init(&cx).await.unwrap();
         let port = cx.health.current().details["port"].as_u64().unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).unwrap()));

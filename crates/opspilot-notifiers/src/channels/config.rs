@@ -14,13 +14,6 @@ use super::webhook::Target;
 use super::{Kind, Ready};
 use crate::driver::Filter;
 
-/// Events of modules that other versions have; they may be asked for, and do not come.
-const OTHER_EVENTS: [&str; 3] = [
-    "runbook.started",
-    "runbook.stepCompleted",
-    "runbook.completed",
-];
-
 /// The options of `notifier.channels`.
 ///
 /// ```yaml
@@ -324,7 +317,7 @@ impl Common {
 }
 
 fn known_events() -> impl Iterator<Item = &'static str> {
-    CORE_EVENTS.iter().map(|kind| kind.name).chain(OTHER_EVENTS)
+    CORE_EVENTS.iter().map(|kind| kind.name)
 }
 
 fn unknown_event(name: &str) -> String {

@@ -7,6 +7,7 @@ mod peer;
 
 use std::sync::Arc;
 
+use opspilot_core::clock::Timestamp;
 use opspilot_core::config::ModuleOptions;
 use opspilot_core::module::Factory;
 use serde_json::{Value, json};
@@ -91,4 +92,26 @@ fn every_fault_is_named_and_no_secret_is_repeated() {
     }
     // The ids of this test are the URLs; only the messages count.
     assert!(!faults.contains("secret"), "{faults}");
+}
+
+#[tokio::test]
+async fn escalations_can_be_meant_for_every_channel_that_is_switched_on() {
+    let process = Process::new().await;
+    let options = json!({
+        "channels": [
+            { "id": "ann", "type": "console", "events": ["incident.created"] },
+            { "id": "off", "type": "console", "events": ["incident.created"], "enabled": false },
+        ],
+    });
+    let options = ModuleOptions::from_json("notifier.channels", options);
+    let mut module = Factory::of::<Channels>().build(&options).unwrap();
+    let cx = process.context();
+    module.init(&cx).await.unwrap();
+    let targets = ["channel:ann".to_owned(), "channel:off".to_owned()];
+    let reached = cx.on_call.reach(&targets, Timestamp::UNIX_EPOCH);
+    assert_eq!(reached.channels, ["ann"]);
+    assert_eq!(
+        reached.nobody_by,
+        ["`channel:off` (no notifier has such a channel)"]
+    );
 }

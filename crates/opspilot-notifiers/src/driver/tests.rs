@@ -10,7 +10,7 @@ use opspilot_core::module::{Context, HealthStatus};
 use proptest::prelude::*;
 
 use super::{Driver, Filter, Notice, Notifier, Totals};
-use crate::testing::{Process, created, repeated};
+use crate::testing::{Process, created, escalated, repeated};
 
 /// What was delivered: ids of incidents, and counts of summaries.
 type Log = Arc<Mutex<Vec<String>>>;
@@ -50,18 +50,27 @@ async fn start(
     min_severity: Option<Severity>,
     per_minute: usize,
 ) -> (Recorder, Context) {
+    let filter = Filter {
+        kinds: ALL.to_vec(),
+        min_severity,
+    };
+    start_as("test", process, filter, per_minute).await
+}
+
+async fn start_as(
+    part: &str,
+    process: &Process,
+    filter: Filter,
+    per_minute: usize,
+) -> (Recorder, Context) {
     let cx = process.context();
     let recorder = Recorder::default();
     let twin = Recorder {
         log: Arc::clone(&recorder.log),
         refusals: Arc::clone(&recorder.refusals),
     };
-    let filter = Filter {
-        kinds: ALL.to_vec(),
-        min_severity,
-    };
+    let consumer = cx.bus.consumer(part, &filter.reads()).await.unwrap();
     let driver = Driver::new(Box::new(twin), filter, per_minute, Totals::new(&cx), &cx);
-    let consumer = cx.bus.consumer("test", ALL).await.unwrap();
     cx.tasks.spawn("channel", driver.run(consumer, cx.clone()));
     (recorder, cx)
 }
@@ -222,4 +231,29 @@ proptest! {
             .unwrap();
         runtime.block_on(play(groups, per_minute));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_escalation_is_told_on_the_channels_that_it_names_or_on_all_that_listen() {
+    let process = Process::new().await;
+    let listening = |kinds: &[&'static str]| Filter {
+        kinds: kinds.to_vec(),
+        min_severity: None,
+    };
+    let deaf = listening(&["incident.created"]);
+    let keen = listening(&["incident.escalated"]);
+    let (deaf, _first) = start_as("deaf", &process, deaf, 0).await;
+    let (keen, _second) = start_as("keen", &process, keen, 0).await;
+    for (id, channels) in [
+        ("a", &["deaf"][..]),
+        ("b", &["keen", "deaf"]),
+        ("c", &[]),
+        ("d", &["other"]),
+    ] {
+        let event = escalated(id, channels);
+        process.send(Publication::new().event(event)).await;
+    }
+    process.pass(1).await;
+    assert_eq!(deaf.seen(), ["a", "b"]);
+    assert_eq!(keen.seen(), ["b", "c"]);
 }

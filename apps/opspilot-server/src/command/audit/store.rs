@@ -1,5 +1,7 @@
 //! The log in the storage of a server that does not run.
 
+use std::sync::Arc;
+
 use anyhow::{Context as _, anyhow};
 use opspilot_core::config::{Config, StorageEngine};
 use opspilot_core::safety::audit::{Reader, SigningKey};
@@ -24,7 +26,7 @@ pub(super) fn read<T>(
             .map_err(in_use)?;
         let result = async {
             let key = SigningKey::load(&key_path(config))?;
-            let reader = Reader::open(storage.clone(), key).await?;
+            let reader = Reader::open(Arc::clone(&storage), key).await?;
             work(reader).await
         };
         let result = result.await;

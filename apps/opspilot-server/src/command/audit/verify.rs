@@ -11,6 +11,7 @@ use opspilot_core::safety::audit::verify::{
 };
 use opspilot_core::safety::audit::{PublicKey, Reader};
 use opspilot_core::storage::StorageError;
+use serde::Deserialize;
 use serde_json::json;
 
 use super::store;
@@ -41,16 +42,26 @@ pub(super) fn verify(setup: &Setup, arguments: &VerifyArguments) -> Result<(), F
 
 fn trust(arguments: &VerifyArguments) -> Result<Trust, Failure> {
     let key = arguments.key.as_deref().map(public_key).transpose()?;
-    let read = |path: &std::path::PathBuf| {
-        fs::read_to_string(path).map_err(|error| {
-            Failure::Usage(format!(
-                "cannot read checkpoint `{}`: {error}",
-                path.display()
-            ))
-        })
-    };
-    let checkpoint = arguments.checkpoint.as_ref().map(read).transpose()?;
+    let checkpoint = arguments.checkpoint.as_deref().map(note).transpose()?;
     Ok(Trust { key, checkpoint })
+}
+
+/// The note in a file: the note itself, or an export or its last line, which holds one.
+fn note(path: &Path) -> Result<String, Failure> {
+    #[derive(Deserialize)]
+    struct Line {
+        checkpoint: String,
+    }
+
+    let text = fs::read_to_string(path).map_err(|error| {
+        Failure::Usage(format!(
+            "cannot read checkpoint `{}`: {error}",
+            path.display()
+        ))
+    })?;
+    let last = text.lines().next_back().unwrap_or_default();
+    let line = serde_json::from_str::<Line>(last);
+    Ok(line.map_or(text, |line| line.checkpoint))
 }
 
 /// A key, or the key in the file of that name.
@@ -76,7 +87,7 @@ fn open(path: &Path) -> Result<File, Failure> {
 /// Proves the log in a storage: what an export of it would hold, and that nothing stands behind its end.
 fn of_store(config: &Config, mut trust: Trust) -> Result<Result<Summary, Fault>, Failure> {
     store::read(config, async |reader| {
-        trust.key = trust.key.or(Some(*reader.public_key()));
+        trust.key = trust.key.or_else(|| Some(*reader.public_key()));
         let summary = match feed(&reader, trust).await {
             Ok(summary) => summary,
             Err(Stop::Fault(fault)) => return Ok(Err(fault)),
@@ -105,7 +116,10 @@ impl From<StorageError> for Stop {
 
 async fn feed(reader: &Reader, trust: Trust) -> Result<Summary, Stop> {
     let mut verifier = Verifier::new(trust);
-    let sink = |line: &str| verifier.line(line.as_bytes()).map_err(Stop::Fault);
+    let sink = |piece: &str| {
+        let mut lines = piece.split_inclusive('\n');
+        lines.try_for_each(|line| verifier.line(line.as_bytes()).map_err(Stop::Fault))
+    };
     reader.export(SystemClock.now(), sink).await?;
     verifier.finish().map_err(Stop::Fault)
 }

@@ -47,8 +47,29 @@ fn unsafe_values_are_refused_and_safe_ones_are_not() {
         ("modules: {ui.api: {enabled: false, host: 0.0.0.0}}", &[]),
         (
             "auth: {enabled: true}\nmodules: {ui.api: {host: 0.0.0.0}}",
-            &["auth.enabled"],
+            &[],
         ),
+        (
+            "auth: {enabled: true, jwtSecret: short}",
+            &["auth.jwtSecret"],
+        ),
+        (
+            "auth: {enabled: true, jwtSecret: changeme-changeme-changeme-changeme-1}",
+            &["auth.jwtSecret"],
+        ),
+        (
+            "auth: {enabled: true, jwtSecret: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}",
+            &["auth.jwtSecret"],
+        ),
+        (
+            "auth: {enabled: true, jwtSecret: '1234567890123456789012345678901234567890'}",
+            &["auth.jwtSecret"],
+        ),
+        (
+            "auth: {enabled: true, jwtSecret: 'kq9S0mP2vX7cT4bN8zR1wY6uE3iO5aLd'}",
+            &[],
+        ),
+        ("auth: {enabled: false, jwtSecret: short}", &[]),
         ("auth: {enabled: false}", &[]),
         (
             "modules: {ui.api: {corsOrigin: '*'}}",

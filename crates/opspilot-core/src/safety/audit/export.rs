@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::OwnedRwLockReadGuard;
 
 use super::key::PublicKey;
 use super::note::Checkpoint;
 use super::reader::Reader;
-use super::row::{CheckpointLine, StoredCheckpoint, key, line};
+use super::row::{CheckpointLine, Head, StoredCheckpoint, key, line};
 use crate::clock::Timestamp;
 use crate::storage::{Cursor, Query, StorageError};
 
@@ -40,9 +41,58 @@ pub struct Exported {
     pub checkpoint: Checkpoint,
 }
 
+/// An export of the whole log, piece by piece. Documents are written as they are stored, so that whoever verifies the
+/// export sees what is wrong with them. Entries that are appended meanwhile are not in it, and none are removed until it
+/// is dropped.
+#[derive(Debug)]
+pub struct Exporter {
+    reader: Reader,
+    now: Timestamp,
+    head: Head,
+    base: Option<StoredCheckpoint>,
+    stage: Stage,
+    rows: Option<Cursor>,
+    checkpoints: Option<Cursor>,
+    /// Checkpoints that were read and cover entries further on.
+    waiting: VecDeque<StoredCheckpoint>,
+    entries: u64,
+    _steady: OwnedRwLockReadGuard<()>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Header,
+    Entries,
+    End(Box<Checkpoint>),
+}
+
 impl Reader {
-    /// Writes the whole log to `sink`, line by line, each with its line end. Documents are written as they are stored,
-    /// so that whoever verifies the export sees what is wrong with them. Nothing is removed from the log meanwhile.
+    /// Begins an export. It ends with a signature made at `now`.
+    ///
+    /// # Errors
+    /// When the storage cannot be read, or the end of the log is not genuine.
+    pub async fn exporter(&self, now: Timestamp) -> Result<Exporter, StorageError> {
+        let steady = std::sync::Arc::clone(&self.removal).read_owned().await;
+        let head = self.head().await?;
+        let first = self.first().await?.unwrap_or(1).max(1);
+        let base = self.checkpoint_at(first - 1).await?;
+        let start = base.as_ref().map_or(0, |base| base.size);
+        Ok(Exporter {
+            reader: self.clone(),
+            now,
+            head,
+            base,
+            stage: Stage::Header,
+            // Keys that no entry has stand before the first; they are for the verifier to find.
+            rows: (start > 0).then(|| cursor(start)),
+            checkpoints: Some(cursor(start)),
+            waiting: VecDeque::new(),
+            entries: 0,
+            _steady: steady,
+        })
+    }
+
+    /// Writes the whole log to `sink`, piece by piece, each of whole lines with their ends.
     ///
     /// # Errors
     /// When the storage cannot be read, or with the first error of `sink`.
@@ -51,49 +101,22 @@ impl Reader {
         now: Timestamp,
         mut sink: impl FnMut(&str) -> Result<(), E> + Send,
     ) -> Result<Exported, E> {
-        let _steady = self.removal.read().await;
-        let head = self.head().await?;
-        let first = self.first().await?.unwrap_or(1).max(1);
-        let base = self.checkpoint_at(first - 1).await?;
-        let start = base.as_ref().map_or(0, |base| base.size);
-        sink(&line(&Header {
-            format: FORMAT.to_owned(),
-            version: VERSION,
-            public_key: self.key.public_key().to_string(),
-            base: base.map(|base| base.note),
-        })?)?;
-        let mut pages = Pages::new(self, start);
-        let mut entries = 0;
-        while let Some(page) = pages.next(head.seq).await? {
-            entries += page.entries;
-            page.lines.iter().try_for_each(|line| sink(line))?;
+        let mut exporter = self.exporter(now).await?;
+        while let Some(piece) = exporter.next().await? {
+            sink(&piece)?;
         }
-        let mut checkpoint = Checkpoint::new(head.seq, head.hash, now);
-        checkpoint.export = Some((start + 1, head.seq));
-        let checkpoint = checkpoint.signed(&self.key);
-        sink(&checkpoint_line(&checkpoint.note)?)?;
-        Ok(Exported {
-            entries,
-            checkpoint,
-        })
+        Ok(exporter.finish())
     }
 
-    /// True if there are entries or checkpoints behind the end of the log. While a server writes, there may be.
+    /// True if there are entries or checkpoints behind entry `end`. While a server writes, there may be.
     ///
     /// # Errors
     /// When the storage cannot be read.
     pub async fn has_more(&self, end: u64) -> Result<bool, StorageError> {
-        let behind = Some(cursor(end));
+        let behind = Query::by_key(1).after(Some(cursor(end)));
         for name in [self.rows.name(), self.checkpoints.name()] {
-            let query = Query::by_key(1).after(behind.clone());
-            if !self
-                .rows
-                .storage()
-                .query(name, &query)
-                .await?
-                .documents
-                .is_empty()
-            {
+            let found = self.rows.storage().query(name, &behind).await?;
+            if !found.documents.is_empty() {
                 return Ok(true);
             }
         }
@@ -107,64 +130,83 @@ impl Reader {
     }
 }
 
-/// Entries in order, each with the checkpoint that covers it behind it.
-struct Pages<'r> {
-    reader: &'r Reader,
-    entries: Option<Cursor>,
-    checkpoints: Option<Cursor>,
-    waiting: VecDeque<StoredCheckpoint>,
-}
-
-struct ExportPage {
-    entries: u64,
-    lines: Vec<String>,
-}
-
-impl<'r> Pages<'r> {
-    /// The pages behind entry `start`.
-    fn new(reader: &'r Reader, start: u64) -> Self {
-        // Behind nothing lie also keys that no entry has; they are for the verifier to find.
-        let entries = (start > 0).then(|| cursor(start));
-        Self {
-            reader,
-            entries,
-            checkpoints: Some(cursor(start)),
-            waiting: VecDeque::new(),
-        }
-    }
-
-    /// The next page up to entry `end`.
-    async fn next(&mut self, end: u64) -> Result<Option<ExportPage>, StorageError> {
-        let rows = &self.reader.rows;
-        let query = Query::by_key(PAGE).after(self.entries.clone());
-        let found = rows.storage().query(rows.name(), &query).await?;
-        let mut page = ExportPage {
-            entries: 0,
-            lines: Vec::with_capacity(PAGE),
-        };
-        for document in found
-            .documents
-            .into_iter()
-            .filter(|found| found.key <= key(end))
-        {
-            self.entries = Some(Cursor {
-                sort: 0,
-                key: document.key.clone(),
-            });
-            page.entries += 1;
-            page.lines.push(document.json + "\n");
-            if let Ok(seq) = document.key.parse() {
-                self.checkpoints_up_to(seq, &mut page.lines).await?;
+impl Exporter {
+    /// The next piece: whole lines with their ends; `None` at the end.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub async fn next(&mut self) -> Result<Option<String>, StorageError> {
+        match self.stage {
+            Stage::Header => {
+                self.stage = Stage::Entries;
+                self.header().map(Some)
             }
+            Stage::Entries => {
+                let page = self.page().await?;
+                if !page.is_empty() {
+                    return Ok(Some(page));
+                }
+                let end = self.end();
+                let last = checkpoint_line(&end.note)?;
+                self.stage = Stage::End(Box::new(end));
+                Ok(Some(last))
+            }
+            Stage::End(_) => Ok(None),
         }
-        Ok(Some(page).filter(|page| page.entries > 0))
     }
 
-    async fn checkpoints_up_to(
-        &mut self,
-        seq: u64,
-        lines: &mut Vec<String>,
-    ) -> Result<(), StorageError> {
+    /// What was exported so far, with a signature that is good only for the whole.
+    fn finish(self) -> Exported {
+        let entries = self.entries;
+        let checkpoint = match self.stage {
+            Stage::End(checkpoint) => *checkpoint,
+            Stage::Header | Stage::Entries => self.end(),
+        };
+        Exported {
+            entries,
+            checkpoint,
+        }
+    }
+
+    fn header(&self) -> Result<String, StorageError> {
+        line(&Header {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            public_key: self.reader.key.public_key().to_string(),
+            base: self.base.as_ref().map(|base| base.note.clone()),
+        })
+    }
+
+    fn end(&self) -> Checkpoint {
+        let start = self.base.as_ref().map_or(0, |base| base.size);
+        let mut checkpoint = Checkpoint::new(self.head.seq, self.head.hash, self.now);
+        checkpoint.export = Some((start + 1, self.head.seq));
+        checkpoint.signed(&self.reader.key)
+    }
+
+    /// The next entries up to the end, each with the checkpoint that covers it behind it.
+    async fn page(&mut self) -> Result<String, StorageError> {
+        let rows = &self.reader.rows;
+        let query = Query::by_key(PAGE).after(self.rows.clone());
+        let found = rows.storage().query(rows.name(), &query).await?;
+        let end = key(self.head.seq);
+        let mut page = String::new();
+        for document in found.documents.into_iter().filter(|found| found.key <= end) {
+            self.entries += 1;
+            page.push_str(&document.json);
+            page.push('\n');
+            if let Ok(seq) = document.key.parse() {
+                self.checkpoints_up_to(seq, &mut page).await?;
+            }
+            self.rows = Some(Cursor {
+                sort: 0,
+                key: document.key,
+            });
+        }
+        Ok(page)
+    }
+
+    async fn checkpoints_up_to(&mut self, seq: u64, page: &mut String) -> Result<(), StorageError> {
         loop {
             if self.waiting.is_empty() && self.checkpoints.is_some() {
                 let query = Query::by_key(PAGE).after(self.checkpoints.take());
@@ -172,13 +214,10 @@ impl<'r> Pages<'r> {
                 self.waiting.extend(found);
                 self.checkpoints = next;
             }
-            match self.waiting.front() {
-                Some(first) if first.size <= seq => {
-                    lines.push(checkpoint_line(&first.note)?);
-                    self.waiting.pop_front();
-                }
-                _ => return Ok(()),
-            }
+            let Some(covered) = self.waiting.pop_front_if(|first| first.size <= seq) else {
+                return Ok(());
+            };
+            page.push_str(&checkpoint_line(&covered.note)?);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The log as one module may use it.
 
-use super::{Audit, AuditFilter, Checkpoint, Entry, Exported, PublicKey, Record};
+use super::{Audit, AuditFilter, Checkpoint, Entry, Exporter, PublicKey, Record};
 use crate::bus::{PublishError, Tx};
 use crate::storage::{Cursor, StorageError};
 
@@ -45,15 +45,12 @@ impl ModuleAudit {
         self.audit.list(filter, after, limit).await
     }
 
-    /// As [`Audit::export`].
+    /// As [`Audit::exporter`].
     ///
     /// # Errors
-    /// When the storage cannot be read, or with the first error of `sink`.
-    pub async fn export<E: From<StorageError>>(
-        &self,
-        sink: impl FnMut(&str) -> Result<(), E> + Send,
-    ) -> Result<Exported, E> {
-        self.audit.export(sink).await
+    /// When the storage cannot be read, or the end of the log is not genuine.
+    pub async fn exporter(&self) -> Result<Exporter, StorageError> {
+        self.audit.exporter().await
     }
 
     /// As [`Audit::checkpoint`].

@@ -11,6 +11,9 @@ use crate::safety::action::Digest;
 /// The most bytes of a note that are read.
 const LIMIT: usize = 16 * 1024;
 
+/// More entries than there can ever be: whoever reads a size may add to it.
+const SIZE_LIMIT: u64 = 1 << 62;
+
 /// What a signature line begins with: an em dash and a space.
 const DASH: &str = "\u{2014} ";
 
@@ -121,7 +124,11 @@ fn parse(text: &str) -> Option<Checkpoint> {
     if lines.next()? != NAME {
         return None;
     }
-    let size = lines.next()?.parse().ok()?;
+    let size = lines
+        .next()?
+        .parse()
+        .ok()
+        .filter(|size| *size < SIZE_LIMIT)?;
     let hash = STANDARD.decode(lines.next()?).ok()?;
     let hash = Digest::from_bytes(hash.try_into().ok()?);
     let at = Timestamp::parse(lines.next()?.strip_prefix("time ")?).ok()?;
@@ -205,6 +212,7 @@ mod tests {
         for wrong in [
             text.replace("+A", "+B"),
             text.replace("audit", "audio"),
+            text.replace("+0c8345e1+", "+0c8345e2+"),
             text.chars().take(40).collect(),
             String::new(),
         ] {

@@ -13,6 +13,9 @@ use crate::safety::action::Digest;
 /// The most bytes of JSON that the details of one entry may have.
 const DETAILS_LIMIT: usize = 64 * 1024;
 
+/// The most bytes of any other text.
+const TEXT_LIMIT: usize = 4 * 1024;
+
 /// A deed to be noted in the audit log. It never holds secrets, and personal data only by reference: what is in the log
 /// cannot be erased.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,18 +91,27 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The entry `seq` that tells of `record`. Details that are too large are replaced by their size and SHA-256.
+    /// The entry `seq` that tells of `record`. What is too large is cut, and details are replaced by their size and
+    /// SHA-256: no line is ever longer than a verifier reads.
     pub(super) fn of(record: Record, seq: u64, at: Timestamp) -> Self {
         Self {
             seq,
             at,
             action: record.action,
-            actor: record.actor,
-            target: record.target,
+            actor: cut(record.actor),
+            target: record.target.map(cut),
             details: bounded(record.details),
-            correlation_id: record.correlation_id,
+            correlation_id: record.correlation_id.map(cut),
         }
     }
+}
+
+fn cut(mut text: String) -> String {
+    if text.len() > TEXT_LIMIT {
+        text.truncate(text.floor_char_boundary(TEXT_LIMIT));
+        text.push('…');
+    }
+    text
 }
 
 fn bounded(details: Map<String, Value>) -> Map<String, Value> {

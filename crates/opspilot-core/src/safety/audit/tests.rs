@@ -36,9 +36,10 @@ impl Log {
 
     async fn try_on(storage: SharedStorage) -> Result<Self, StorageError> {
         let clock = ManualClock::starting_at(Timestamp::from_millis(1_771_588_800_000));
-        let (health, _) = HealthReporter::new(clock.clone());
+        let (health, _) = HealthReporter::new(Arc::<ManualClock>::clone(&clock));
         let metrics = Metrics::default();
-        let bus = Bus::start(Arc::clone(&storage), clock.clone(), &metrics, health).await?;
+        let time = Arc::<ManualClock>::clone(&clock);
+        let bus = Bus::start(Arc::clone(&storage), time, &metrics, health).await?;
         let key = SigningKey::of_tests();
         Ok(Self {
             audit: Audit::open(bus.clone(), Arc::clone(&storage), key).await?,

@@ -319,7 +319,7 @@ impl Body {
         }
         let found = checkpoint.size;
         if found > self.last.seq {
-            return Err(self.fault(line, Cause::Removed { found }));
+            return Err(self.fault(line, Cause::Absent { signed: found }));
         }
         let is_end = checkpoint.export.is_some();
         if found < self.last.seq
@@ -367,7 +367,7 @@ impl Body {
         {
             return Err(self.fault(line, Cause::RolledBack { proved }));
         }
-        if self.pruned + 1 != self.first {
+        if self.first > 1 && self.pruned != self.first - 1 {
             let entry = self.first;
             return Err(Fault {
                 entry,

@@ -25,7 +25,7 @@ async fn every_thousandth_entry_is_signed_with_its_own_commit() {
 #[tokio::test(start_paused = true)]
 async fn an_entry_is_signed_within_a_minute_and_an_idle_log_is_left_alone() {
     let storage = Arc::new(Counting::default());
-    let log = Log::on(storage.clone()).await;
+    let log = Log::on(Arc::<Counting>::clone(&storage)).await;
     let cancel = CancellationToken::new();
     let keeping = log.audit.keep(None, &cancel);
     let watching = async {

@@ -69,10 +69,13 @@ async fn a_log_of_another_key_is_refused_where_the_key_is_known() {
     let ours_log = Log::new().await;
     let key = SigningKey::ephemeral().unwrap();
     let storage = Arc::new(MemoryStorage::default());
-    let theirs =
-        crate::safety::audit::Audit::open(Log::on(storage.clone()).await.bus, storage, key.clone())
-            .await
-            .unwrap();
+    let theirs = crate::safety::audit::Audit::open(
+        Log::on(Arc::<MemoryStorage>::clone(&storage)).await.bus,
+        storage,
+        key.clone(),
+    )
+    .await
+    .unwrap();
     theirs.append(record(1)).await.unwrap();
     let mut export = String::new();
     let sink = |line: &str| -> Result<(), crate::storage::StorageError> {

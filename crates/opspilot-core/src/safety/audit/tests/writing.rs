@@ -16,7 +16,7 @@ async fn a_hundred_writers_make_one_chain_with_each_entry_once_and_share_commits
     const WRITERS: u64 = 100;
     const EACH: u64 = 30;
     let storage = Arc::new(Counting::default());
-    let log = Log::on(storage.clone()).await;
+    let log = Log::on(Arc::<Counting>::clone(&storage)).await;
     let before = storage.commits();
     let write = async |writer: u64| {
         for number in 0..EACH {
@@ -62,7 +62,7 @@ async fn a_log_that_was_not_closed_is_continued_where_it_was() {
 #[tokio::test]
 async fn an_entry_that_was_not_stored_leaves_no_gap() {
     let storage = Arc::new(Counting::default());
-    let log = Log::on(storage.clone()).await;
+    let log = Log::on(Arc::<Counting>::clone(&storage)).await;
     log.fill(2).await;
     storage.refuse(true);
     log.audit.append(record(9)).await.unwrap_err();
@@ -124,9 +124,10 @@ async fn a_module_acts_only_for_itself() {
 }
 
 #[tokio::test]
-async fn details_that_are_too_large_are_told_by_size_and_digest() {
+async fn what_is_too_large_is_cut_and_told_by_size_and_digest() {
     let log = Log::new().await;
-    let record = Record::new("test.written", "a").detail("text", "x".repeat(100_000));
+    let record =
+        Record::new("test.written", "ä".repeat(1_000_000)).detail("text", "x".repeat(100_000));
     log.audit.append(record).await.unwrap();
     let (entries, _) = log
         .audit
@@ -135,5 +136,6 @@ async fn details_that_are_too_large_are_told_by_size_and_digest() {
         .unwrap();
     assert_eq!(entries[0].details["tooLargeBytes"], json!(100_011));
     assert!(matches!(&entries[0].details["sha256"], Value::String(text) if text.len() == 64));
+    assert_eq!(entries[0].actor, format!("{}…", "ä".repeat(2_048)));
     log.prove().await.unwrap();
 }

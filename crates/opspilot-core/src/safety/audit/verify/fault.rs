@@ -45,6 +45,12 @@ pub enum Cause {
         /// What stands there.
         found: u64,
     },
+    /// The signature over the entry is there, the entry is not.
+    #[error("it was removed: the signature over entries up to {signed} stands in its place")]
+    Absent {
+        /// The newest entry that the signature covers.
+        signed: u64,
+    },
     /// An entry that does not belong there stands in the place of the entry.
     #[error("an entry numbered {found} was inserted in its place, or moved there")]
     Inserted {
@@ -110,7 +116,7 @@ impl Cause {
             Self::Damaged(_) => "damaged",
             Self::Changed => "changed",
             Self::Rehashed { .. } => "rehashed",
-            Self::Removed { .. } => "removed",
+            Self::Removed { .. } | Self::Absent { .. } => "removed",
             Self::Inserted { .. } => "inserted",
             Self::Checkpoint(_) => "checkpoint",
             Self::MovedCheckpoint { .. } => "movedCheckpoint",

@@ -1,0 +1,102 @@
+//! What every module's context is made from.
+
+use std::sync::Arc;
+
+use super::{CORE, Parts, StartError};
+use crate::bus::Bus;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::incident::Incidents;
+use crate::metrics::Metrics;
+use crate::module::{Access, HealthReporter, Registry, ReloadRequests, System, Watched};
+use crate::oncall::OnCall;
+use crate::safety::audit::Audit;
+use crate::safety::credentials::{CredentialError, Credentials};
+use crate::safety::gate::Gate;
+use crate::safety::powers::Decisions;
+use crate::safety::runbook::RunbookRuns;
+use crate::safety::runner::Runner;
+use crate::storage::SharedStorage;
+
+/// What every module's context is made from.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) registry: Registry,
+    pub(super) storage: SharedStorage,
+    pub(super) bus: Bus,
+    pub(super) incidents: Incidents,
+    pub(super) on_call: OnCall,
+    pub(super) runbooks: RunbookRuns,
+    pub(super) audit: Audit,
+    pub(super) gate: Gate,
+    pub(super) runner: Runner,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) metrics: Metrics,
+    pub(super) system: System,
+    pub(super) access: Access,
+}
+
+impl Shared {
+    /// Opens everything that lies below the modules, from the storage upwards.
+    pub(super) async fn open(
+        parts: Parts,
+        config: &Config,
+    ) -> Result<(Arc<Self>, ReloadRequests), StartError> {
+        let Parts {
+            registry,
+            storage,
+            clock,
+            metrics,
+            audit_key,
+        } = parts;
+        let store = || Arc::clone(&storage);
+        let (health, core_health) = HealthReporter::new(Arc::clone(&clock));
+        let bus = Bus::start(store(), Arc::clone(&clock), &metrics, health).await?;
+        let audit = Audit::open(bus.clone(), store(), audit_key).await?;
+        let incidents = Incidents::open(bus.clone(), store(), audit.clone()).await?;
+        let on_call = OnCall::open(bus.clone(), store(), audit.clone()).await?;
+        let runbooks =
+            RunbookRuns::open(bus.clone(), store(), incidents.clone(), audit.clone()).await?;
+        let gate = Gate::open(bus.clone(), store(), audit.clone(), incidents.clone()).await?;
+        let runner = Runner::start_up(gate.clone()).await?;
+        let credentials =
+            Credentials::open(bus.clone(), store(), Arc::clone(&clock), audit.clone()).await?;
+        require_way_in(config, &credentials).await?;
+        let access = Access {
+            auth: Arc::new(config.auth.clone()),
+            credentials,
+            decisions: Decisions::new(gate.clone(), runner.clone()),
+        };
+        let (system, reloads) = System::new(bus.clone(), metrics.clone(), Arc::clone(&clock));
+        system.watch(Watched::constant(&CORE, core_health));
+        let shared = Arc::new(Self {
+            registry,
+            storage,
+            bus,
+            incidents,
+            on_call,
+            runbooks,
+            audit,
+            gate,
+            runner,
+            clock,
+            metrics,
+            system,
+            access,
+        });
+        Ok((shared, reloads))
+    }
+}
+
+/// Refuses to start where credentials are asked for and nobody has one.
+async fn require_way_in(config: &Config, credentials: &Credentials) -> Result<(), StartError> {
+    if !config.auth.enabled || config.auth.has_way_in() {
+        return Ok(());
+    }
+    match credentials.has_live_key().await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(StartError::NoWayIn),
+        Err(CredentialError::Storage(error)) => Err(StartError::Storage(error)),
+        Err(_) => Err(StartError::NoWayIn),
+    }
+}

@@ -1,0 +1,372 @@
+//! How a run comes from step to step. Everything here is a pure function of the time; who calls it writes the run and
+//! publishes what it tells in one transaction.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::record::{Run, RunState, RunStep, Runbook, Step, StepKind, StepState};
+use crate::clock::Timestamp;
+use crate::event::{RunbookCompleted, RunbookStarted, RunbookStepCompleted};
+use crate::incident::IncidentId;
+
+/// How much of a step's output is kept, in bytes.
+const OUTPUT_LIMIT: usize = 16 << 10;
+
+/// An event that a change leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// The run was started.
+    Started(RunbookStarted),
+    /// A step is over.
+    Step(RunbookStepCompleted),
+    /// The run is over.
+    Done(RunbookCompleted),
+}
+
+/// A change that does not fit how far the run has come.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotNow(pub String);
+
+impl Run {
+    /// A run of `runbook` for an incident. `approves_per_step` says whether each executable step is approved for itself.
+    #[must_use]
+    pub fn start(
+        id: String,
+        (runbook, approves_per_step): (&Runbook, bool),
+        (incident, actor): (&IncidentId, &str),
+        now: Timestamp,
+    ) -> (Self, Told) {
+        let has_executable = runbook.steps.iter().any(|step| step.kind.is_executable());
+        let state = if has_executable && !approves_per_step {
+            RunState::AwaitingApproval
+        } else {
+            RunState::Running
+        };
+        let run = Self {
+            id,
+            runbook_id: runbook.id.clone(),
+            title: runbook.title.clone(),
+            incident_id: incident.clone(),
+            state,
+            note: None,
+            steps: runbook
+                .steps
+                .iter()
+                .cloned()
+                .map(RunStep::pending)
+                .collect(),
+            approves_per_step,
+            to_withdraw: Vec::new(),
+            started_by: actor.to_owned(),
+            started_at: now,
+            updated_at: now,
+            ended_at: None,
+            // Whoever carries runs out looks at it at once.
+            due_at: Some(now),
+        };
+        let started = Told::Started(RunbookStarted {
+            execution_id: run.id.clone(),
+            runbook_id: run.runbook_id.clone(),
+            runbook_title: run.title.clone(),
+            incident_id: run.incident_id.clone(),
+            total_steps: run.steps.len() as u64,
+            started_by: run.started_by.clone(),
+        });
+        (run, started)
+    }
+
+    /// The place of the step that is at hand; `None` when all are over.
+    #[must_use]
+    pub fn at_hand(&self) -> Option<usize> {
+        self.steps.iter().position(|step| !step.state.is_final())
+    }
+
+    /// The step that is at hand.
+    #[must_use]
+    pub fn step_at_hand(&self) -> Option<&RunStep> {
+        self.at_hand().and_then(|index| self.steps.get(index))
+    }
+
+    /// The places of the executable steps that are not over.
+    #[must_use]
+    pub fn executable(&self) -> Vec<usize> {
+        let steps = self.steps.iter().enumerate();
+        let left = steps.filter(|(_, step)| step.needs_approval());
+        left.map(|(index, _)| index).collect()
+    }
+
+    /// The actions of the steps at `places` were proposed, in this order, and wait for an approval.
+    pub fn proposed(&mut self, places: &[usize], proposal: &str, now: Timestamp) {
+        for (action, index) in places.iter().enumerate() {
+            if let Some(step) = self.steps.get_mut(*index) {
+                step.proposal = Some((proposal.to_owned(), action));
+            }
+        }
+        self.updated_at = now;
+        if !self.approves_per_step {
+            self.state = RunState::AwaitingApproval;
+        } else if let Some(index) = self.at_hand()
+            && let Some(step) = self.steps.get_mut(index)
+        {
+            step.state = StepState::AwaitingApproval;
+        }
+    }
+
+    /// The approval of the step at hand is worth nothing any more: whatever it covers has to be proposed again.
+    pub fn needs_proposal(&mut self, now: Timestamp) {
+        let lost = self.step_at_hand().and_then(|step| step.proposal.clone());
+        for step in self.steps.iter_mut().filter(|step| step.needs_approval()) {
+            if lost.is_some()
+                && step.proposal.as_ref().map(|(id, _)| id) == lost.as_ref().map(|(id, _)| id)
+            {
+                *step = RunStep::pending(step.step.clone());
+            }
+        }
+        self.updated_at = now;
+        self.due_at = Some(now);
+    }
+
+    /// The step at hand begins, in `state`; there is something to do again after `patience`.
+    pub fn begin_step(&mut self, state: StepState, patience: Option<Duration>, now: Timestamp) {
+        self.updated_at = now;
+        self.due_at = patience.map(|patience| now.plus(patience));
+        if let Some(index) = self.at_hand()
+            && let Some(step) = self.steps.get_mut(index)
+        {
+            step.state = state;
+            step.started_at.get_or_insert(now);
+        }
+    }
+
+    /// The step at hand is over. The run ends with its last step, or with a step that must not fail and did.
+    ///
+    /// `state` is one of those that are final, or `Unknown`, which pauses the run.
+    pub fn end_step(
+        &mut self,
+        state: StepState,
+        output: Option<&str>,
+        actor: Option<&str>,
+        now: Timestamp,
+    ) -> Vec<Told> {
+        let Some(index) = self.at_hand() else {
+            return Vec::new();
+        };
+        let Some(step) = self.steps.get_mut(index) else {
+            return Vec::new();
+        };
+        let was_waiting = step.state == StepState::AwaitingApproval;
+        let unused = step.proposal.clone().filter(|_| was_waiting);
+        step.state = state;
+        step.ended_at = Some(now);
+        if let Some(output) = output {
+            step.output = Some(cut(output).to_owned());
+        }
+        step.ended_by = actor.map(str::to_owned);
+        let has_failed = state == StepState::Failed && !step.step.may_fail;
+        self.to_withdraw.extend(unused.map(|(id, _)| id));
+        let mut told = vec![Told::Step(self.step_over(index))];
+        self.updated_at = now;
+        self.due_at = (self.state == RunState::Running).then_some(now);
+        if state == StepState::Unknown {
+            let note = "the server stopped while the step was under way: look what it did, then skip it, say that it is done, or run it again";
+            self.pause(format!("step {}: {note}", index + 1), now);
+        } else if has_failed {
+            told.extend(self.end(RunState::Failed, format!("step {} failed", index + 1), now));
+        } else if self.at_hand().is_none() && !self.state.is_final() {
+            told.extend(self.finish(RunState::Completed, None, now));
+        }
+        told
+    }
+
+    /// The run ends before its last step, because of `note`.
+    pub fn end(&mut self, state: RunState, note: String, now: Timestamp) -> Vec<Told> {
+        if self.state.is_final() {
+            return Vec::new();
+        }
+        self.finish(state, Some(note), now)
+    }
+
+    /// The run waits for a person, because of `note`.
+    pub fn pause(&mut self, note: String, now: Timestamp) {
+        if self.state.is_final() {
+            return;
+        }
+        self.state = RunState::Paused;
+        self.note = Some(note);
+        self.updated_at = now;
+        self.due_at = None;
+    }
+
+    /// A person lets a paused run go on. A step whose outcome is unknown, or that nobody did in time, begins again.
+    ///
+    /// # Errors
+    /// When the run is not paused.
+    pub fn resume(&mut self, now: Timestamp) -> Result<(), NotNow> {
+        if self.state != RunState::Paused {
+            return Err(NotNow(format!(
+                "run `{}` is {}, not paused",
+                self.id, self.state
+            )));
+        }
+        if let Some(index) = self.at_hand()
+            && let Some(step) = self.steps.get_mut(index)
+            && matches!(step.state, StepState::Unknown | StepState::AwaitingPerson)
+        {
+            *step = RunStep::pending(step.step.clone());
+        }
+        self.go_on(now);
+        Ok(())
+    }
+
+    /// A person says that a step is done, or approves going on.
+    ///
+    /// # Errors
+    /// When the step is not at hand, or is not for a person to end.
+    pub fn complete_step(
+        &mut self,
+        index: usize,
+        (actor, note): (&str, Option<&str>),
+        now: Timestamp,
+    ) -> Result<Vec<Told>, NotNow> {
+        let step = self.check_at_hand(index)?;
+        if !matches!(step.state, StepState::AwaitingPerson | StepState::Unknown) {
+            let state = step.state.as_str();
+            return Err(NotNow(format!(
+                "step {} is {state}: it is not for a person to end",
+                index + 1
+            )));
+        }
+        self.go_on(now);
+        Ok(self.end_step(StepState::Completed, note, Some(actor), now))
+    }
+
+    /// A person leaves a step out.
+    ///
+    /// # Errors
+    /// When the step is not at hand, or is under way.
+    pub fn skip_step(
+        &mut self,
+        index: usize,
+        (actor, note): (&str, Option<&str>),
+        now: Timestamp,
+    ) -> Result<Vec<Told>, NotNow> {
+        let step = self.check_at_hand(index)?;
+        if step.state == StepState::Executing && step.step.kind.is_executable() {
+            return Err(NotNow(format!(
+                "step {} is under way: wait until it is over",
+                index + 1
+            )));
+        }
+        self.go_on(now);
+        Ok(self.end_step(StepState::Skipped, note, Some(actor), now))
+    }
+
+    /// The run is no longer paused.
+    fn go_on(&mut self, now: Timestamp) {
+        if self.state == RunState::Paused {
+            self.state = RunState::Running;
+        }
+        self.note = None;
+        self.updated_at = now;
+        self.due_at = Some(now);
+    }
+
+    fn check_at_hand(&self, index: usize) -> Result<&RunStep, NotNow> {
+        if self.state.is_final() {
+            return Err(NotNow(format!("run `{}` is {}", self.id, self.state)));
+        }
+        match self.at_hand() {
+            Some(at_hand) if at_hand == index => {}
+            Some(at_hand) => {
+                let (wanted, at_hand) = (index + 1, at_hand + 1);
+                return Err(NotNow(format!(
+                    "step {wanted} is not at hand: step {at_hand} is"
+                )));
+            }
+            None => return Err(NotNow(format!("every step of run `{}` is over", self.id))),
+        }
+        let missing = || NotNow(format!("run `{}` has no step {}", self.id, index + 1));
+        self.steps.get(index).ok_or_else(missing)
+    }
+
+    fn finish(&mut self, state: RunState, note: Option<String>, now: Timestamp) -> Vec<Told> {
+        self.state = state;
+        self.note.clone_from(&note);
+        self.updated_at = now;
+        self.ended_at = Some(now);
+        let unused = self.steps.iter().filter(|step| !step.state.is_final());
+        let unused: BTreeSet<_> = unused
+            .filter_map(|step| Some(step.proposal.as_ref()?.0.clone()))
+            .collect();
+        self.to_withdraw.extend(unused);
+        self.due_at = (!self.to_withdraw.is_empty()).then_some(now);
+        let count = |wanted| {
+            self.steps
+                .iter()
+                .filter(|step| step.state == wanted)
+                .count() as u64
+        };
+        let duration = now.since(self.started_at).as_millis();
+        vec![Told::Done(RunbookCompleted {
+            execution_id: self.id.clone(),
+            runbook_id: self.runbook_id.clone(),
+            runbook_title: self.title.clone(),
+            incident_id: self.incident_id.clone(),
+            status: state.as_str().to_owned(),
+            total_steps: self.steps.len() as u64,
+            completed_steps: count(StepState::Completed),
+            failed_steps: count(StepState::Failed),
+            duration_ms: u64::try_from(duration).unwrap_or(u64::MAX),
+            reason: note,
+        })]
+    }
+
+    fn step_over(&self, index: usize) -> RunbookStepCompleted {
+        let step = self.steps.get(index);
+        let text = |of: fn(&RunStep) -> &str| step.map(of).unwrap_or_default().to_owned();
+        RunbookStepCompleted {
+            execution_id: self.id.clone(),
+            runbook_id: self.runbook_id.clone(),
+            incident_id: self.incident_id.clone(),
+            step_index: index as u64,
+            instruction: text(|step| &step.step.instruction),
+            status: text(|step| step.state.as_str()),
+            output: step.and_then(|step| step.output.clone()),
+        }
+    }
+}
+
+impl RunStep {
+    fn pending(step: Step) -> Self {
+        Self {
+            step,
+            state: StepState::Pending,
+            proposal: None,
+            started_at: None,
+            ended_at: None,
+            output: None,
+            ended_by: None,
+        }
+    }
+
+    /// True if it changes something and is not over.
+    fn needs_approval(&self) -> bool {
+        self.step.kind.is_executable() && !self.state.is_final()
+    }
+}
+
+impl Step {
+    /// True if only a person, not a program, may end it.
+    #[must_use]
+    pub const fn asks_a_person(&self) -> bool {
+        matches!(self.kind, StepKind::Approval)
+    }
+}
+
+/// The first [`OUTPUT_LIMIT`] bytes, cut between characters.
+fn cut(output: &str) -> &str {
+    output
+        .get(..output.floor_char_boundary(OUTPUT_LIMIT))
+        .unwrap_or_default()
+}

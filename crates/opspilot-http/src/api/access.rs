@@ -1,0 +1,318 @@
+//! Who may do what: the one place where requests are let through to the handler of their row.
+//!
+//! A request shows one credential: the first of `Authorization: Bearer` (a token, or a stored key), `X-API-Key`, and the
+//! session's cookie. If that one is bad the answer is 401, whatever else the request carries; a query string is never looked at.
+//! Then the row decides: too small a role, or the wrong kind of caller, is 403. A change that comes with a cookie must
+//! also carry the session's `X-CSRF-Token`, which no other site can read.
+
+mod cookie;
+mod credential;
+mod guesses;
+mod paths;
+mod trail;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State as Extract};
+use axum::http::HeaderMap;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use opspilot_core::config::Role as CallerRole;
+use opspilot_core::error::chain;
+use opspilot_core::module::{Context, RunError};
+use opspilot_core::safety::credentials::Source;
+use opspilot_core::safety::identity::{Identity, Kind, Method};
+use subtle::ConstantTimeEq as _;
+use tracing::warn;
+
+use super::caller::{Caller, OpenSession};
+use super::metrics::Refusal;
+use super::problem::{Code, Problem};
+use super::routes::{Role, Route, Verb};
+use super::state::{ApiLimits, State};
+use crate::auth::{Authenticator, Refused};
+use crate::server::Peer;
+
+pub(super) use self::cookie::{Cookie, end_cookie};
+pub(super) use self::guesses::Guesses;
+pub(super) use self::trail::{Entry, Trail};
+
+use self::credential::Credential;
+use self::paths::PublicPaths;
+
+/// The header that carries a session's CSRF token.
+const CSRF: &str = "x-csrf-token";
+
+/// What decides who may do what.
+#[derive(Debug)]
+pub(super) struct Access {
+    /// `None` while authentication is off: everybody who reaches the loopback address is an admin.
+    authenticator: Option<Authenticator>,
+    public: PublicPaths,
+    /// Bad credentials on ordinary routes.
+    guesses: Guesses,
+    /// Failed log-ins.
+    logins: Guesses,
+    /// What is written to the audit log of refusals.
+    trail: Trail,
+}
+
+impl Access {
+    /// Reads the keys that the configuration names.
+    ///
+    /// # Errors
+    /// When they cannot be used, or a path is public that never is.
+    pub(super) async fn open(
+        cx: &Context,
+        base_path: &str,
+        limits: ApiLimits,
+    ) -> Result<Self, RunError> {
+        let Some(access) = &cx.access else {
+            return Err(RunError::message(
+                "this module is not given what checks credentials",
+            ));
+        };
+        let authenticator = match access.auth.enabled {
+            true => Some(Authenticator::open(access, Arc::clone(&cx.clock)).await?),
+            false => None,
+        };
+        Ok(Self {
+            public: PublicPaths::new(&access.auth.public_paths, base_path)?,
+            guesses: Guesses::new(limits.bad_credentials),
+            logins: Guesses::new(limits.bad_logins),
+            trail: Trail::default(),
+            authenticator,
+        })
+    }
+
+    /// What checks credentials; `None` while authentication is off.
+    pub(super) const fn authenticator(&self) -> Option<&Authenticator> {
+        self.authenticator.as_ref()
+    }
+
+    /// Failed log-ins.
+    pub(super) const fn logins(&self) -> &Guesses {
+        &self.logins
+    }
+
+    /// What is written of refusals.
+    pub(super) const fn trail(&self) -> &Trail {
+        &self.trail
+    }
+}
+
+/// A row with everything that decides who may use it.
+#[derive(Debug, Clone)]
+pub(super) struct Door {
+    pub(super) state: State,
+    pub(super) route: &'static Route,
+}
+
+/// Lets a request through if whoever sends it may use the row.
+pub(super) async fn check(
+    Extract(door): Extract<Door>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let Some(peer) = request.extensions().get::<Peer>() else {
+        return Problem::internal("a request without a peer address").into_response();
+    };
+    let address = peer.0.ip().to_canonical();
+    match door.admit(request.headers(), address).await {
+        Ok(Some(caller)) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Ok(None) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+impl Door {
+    /// Who comes in; `None` where nobody is asked.
+    async fn admit(&self, headers: &HeaderMap, address: IpAddr) -> Result<Option<Caller>, Problem> {
+        let access = &self.state.access;
+        if self.route.role == Role::Anyone {
+            return Ok(None);
+        }
+        let Some(authenticator) = access.authenticator() else {
+            return Ok(Some(Caller::new(local(address), address)));
+        };
+        if access.public.holds(self.route) {
+            return Ok(None);
+        }
+        let credential = match Credential::of(headers) {
+            Ok(Some(credential)) => credential,
+            Ok(None) => return Err(self.refuse(address, "none")),
+            Err(_) => return Err(self.refuse_bad(address, "malformed")),
+        };
+        // Others behind the same address keep what cannot be guessed.
+        let wait = access.guesses.wait(address);
+        if let Some(wait) = wait.filter(|_| credential.is_guessable()) {
+            self.state.metrics().refused(Refusal::Credential);
+            return Err(Problem::of(Code::RATE_LIMITED).retry_after(wait));
+        }
+        let caller = match self.identify(authenticator, &credential, address).await {
+            Ok(caller) => caller,
+            Err(Refused::Broken(error)) => return Err(error.into()),
+            Err(refused) => return Err(self.refuse_bad(address, &refused.reason())),
+        };
+        self.check_csrf(headers, &caller)?;
+        self.authorise(&caller)?;
+        Ok(Some(caller))
+    }
+
+    /// Whom the credential belongs to. Its use is written down without holding up the request.
+    async fn identify(
+        &self,
+        authenticator: &Authenticator,
+        credential: &Credential,
+        address: IpAddr,
+    ) -> Result<Caller, Refused> {
+        match credential {
+            Credential::Bearer(token) => {
+                let identity = authenticator.bearer(token).await?;
+                Ok(Caller::new(identity, address))
+            }
+            Credential::Key(text) => {
+                let (identity, source) = authenticator.key(text).await?;
+                self.state.note_key(&source);
+                Ok(Caller::new(identity, address))
+            }
+            Credential::Session(token) => {
+                let (identity, session) = authenticator.session(token).await?;
+                let open = OpenSession {
+                    id: session.id.clone(),
+                    csrf: token.csrf(),
+                };
+                self.state.note_key(&session.source);
+                self.state.note_session(session);
+                Ok(Caller::new(identity, address).in_session(open))
+            }
+        }
+    }
+
+    fn check_csrf(&self, headers: &HeaderMap, caller: &Caller) -> Result<(), Problem> {
+        let Some(session) = caller.session().filter(|_| self.route.method != Verb::Get) else {
+            return Ok(());
+        };
+        let mut given = headers.get_all(CSRF).iter();
+        let (one, more) = (given.next(), given.next());
+        let is_right = one
+            .filter(|_| more.is_none())
+            .is_some_and(|token| bool::from(token.as_bytes().ct_eq(session.csrf.as_bytes())));
+        if is_right {
+            return Ok(());
+        }
+        self.state.metrics().refused(Refusal::Csrf);
+        self.write(
+            "auth.refused",
+            caller.address(),
+            caller.identity().subject(),
+            "csrf",
+        );
+        Err(Problem::of(Code::CSRF))
+    }
+
+    fn authorise(&self, caller: &Caller) -> Result<(), Problem> {
+        let (role, kind) = (caller.identity().role(), caller.identity().kind());
+        if self.route.admits(role, kind) {
+            return Ok(());
+        }
+        self.state.metrics().refused(Refusal::Role);
+        let subject = caller.identity().subject();
+        self.write("auth.forbidden", caller.address(), subject, role_name(role));
+        Err(Problem::of(Code::FORBIDDEN))
+    }
+
+    /// Refuses a request with a bad credential, which counts as a guess.
+    fn refuse_bad(&self, address: IpAddr, reason: &str) -> Problem {
+        self.state.access.guesses.count(address);
+        self.refuse(address, reason)
+    }
+
+    fn refuse(&self, address: IpAddr, reason: &str) -> Problem {
+        self.state.metrics().refused(Refusal::Credential);
+        self.write("auth.refused", address, "", reason);
+        Problem::of(Code::UNAUTHENTICATED)
+    }
+
+    fn write(&self, action: &'static str, address: IpAddr, subject: &str, reason: &str) {
+        let refusal = Entry {
+            action,
+            address,
+            subject: subject.to_owned(),
+            reason: reason.to_owned(),
+            route: format!("{} {}", self.route.method.as_str(), self.route.path),
+        };
+        self.state.access.trail.write(&self.state, refusal);
+    }
+}
+
+/// Who asks while authentication is off.
+fn local(address: IpAddr) -> Identity {
+    Identity::vouch(
+        format!("operator@{address}"),
+        CallerRole::Admin,
+        Kind::Human,
+        Method::Local,
+    )
+}
+
+const fn role_name(role: CallerRole) -> &'static str {
+    match role {
+        CallerRole::Viewer => "viewer",
+        CallerRole::Operator => "operator",
+        CallerRole::Admin => "admin",
+    }
+}
+
+impl State {
+    /// Writes down that a stored key was used, at most once a minute.
+    pub(super) fn note_key(&self, source: &Source) {
+        let (Source::Key { id }, Some(access)) = (source, &self.cx.access) else {
+            return;
+        };
+        if !access.credentials.is_use_due(id) {
+            return;
+        }
+        let (credentials, id) = (access.credentials.clone(), id.clone());
+        self.aside("key use", async move {
+            credentials
+                .note_use(&id)
+                .await
+                .map_err(|error| chain(&error))
+        });
+    }
+
+    fn note_session(&self, session: opspilot_core::safety::credentials::Session) {
+        let Some(access) = &self.cx.access else {
+            return;
+        };
+        if !access.credentials.is_session_due(&session) {
+            return;
+        }
+        let credentials = access.credentials.clone();
+        self.aside("session use", async move {
+            credentials
+                .note_session(&session)
+                .await
+                .map_err(|error| chain(&error))
+        });
+    }
+
+    /// Writes something down beside the request.
+    pub(super) fn aside(
+        &self,
+        name: &'static str,
+        work: impl Future<Output = Result<(), String>> + Send + 'static,
+    ) {
+        let cancel = self.cx.cancel.clone();
+        self.cx.tasks.spawn(name, async move {
+            if let Some(Err(error)) = cancel.run_until_cancelled_owned(work).await {
+                warn!(what = name, error, "cannot be written down");
+            }
+        });
+    }
+}

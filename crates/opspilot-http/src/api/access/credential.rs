@@ -1,0 +1,130 @@
+//! The credential that a request shows.
+
+use axum::http::{HeaderMap, header};
+use opspilot_core::safety::credentials::{KeyText, SessionToken};
+
+use super::cookie;
+
+/// The longest credential that is looked at, in bytes.
+const LONGEST: usize = 16 * 1024;
+
+/// The credential that a request shows.
+#[derive(Debug)]
+pub(super) enum Credential {
+    /// `Authorization: Bearer …` (RFC 6750, section 2.1), with a token.
+    Bearer(String),
+    /// `X-API-Key: …`, or a stored key as `Bearer`, for clients that know no other header.
+    Key(String),
+    /// The cookie of a session.
+    Session(SessionToken),
+}
+
+/// The credential is not written as it must be.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Malformed;
+
+impl Credential {
+    /// The first credential of a request; the others are not looked at.
+    ///
+    /// # Errors
+    /// When that one is malformed or there are several of its kind.
+    pub(super) fn of(headers: &HeaderMap) -> Result<Option<Self>, Malformed> {
+        if let Some(value) = only(headers, header::AUTHORIZATION.as_str())? {
+            let (scheme, token) = value.split_once(' ').ok_or(Malformed)?;
+            if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
+                return Err(Malformed);
+            }
+            let token = token.to_owned();
+            return Ok(Some(match token.starts_with("opk_") {
+                true => Self::Key(token),
+                false => Self::Bearer(token),
+            }));
+        }
+        if let Some(value) = only(headers, "x-api-key")? {
+            return Ok(Some(Self::Key(value.to_owned())));
+        }
+        let token = cookie::find(headers)?;
+        Ok(token.map(Self::Session))
+    }
+
+    /// True for what could be guessed: a key that people chose. All else holds 256 random bits or a signature.
+    pub(super) fn is_guessable(&self) -> bool {
+        match self {
+            Self::Key(text) => KeyText::parse(text).is_none(),
+            Self::Bearer(_) | Self::Session(_) => false,
+        }
+    }
+}
+
+/// The one value of a header.
+fn only<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Malformed> {
+    let mut given = headers.get_all(name).iter();
+    match (given.next(), given.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) if !value.is_empty() && value.len() <= LONGEST => {
+            value.to_str().map(Some).map_err(|_| Malformed)
+        }
+        _ => Err(Malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(pairs: &[(&'static str, &str)]) -> &'static str {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, value.parse().unwrap());
+        }
+        match Credential::of(&headers) {
+            Ok(Some(Credential::Bearer(_))) => "bearer",
+            Ok(Some(Credential::Key(_))) => "key",
+            Ok(Some(Credential::Session(_))) => "session",
+            Ok(None) => "none",
+            Err(Malformed) => "malformed",
+        }
+    }
+
+    #[test]
+    fn the_first_credential_counts_alone() {
+        let cookie = format!("opspilot_session={}", "a".repeat(43));
+        let cookie = cookie.as_str();
+        let rows: &[(&[(&'static str, &str)], &str)] = &[
+            (&[], "none"),
+            (&[("authorization", "Bearer opk_a")], "key"),
+            (&[("authorization", "Bearer a.b.c")], "bearer"),
+            (
+                &[("authorization", "bearer a"), ("x-api-key", "k")],
+                "bearer",
+            ),
+            (&[("x-api-key", "k"), ("cookie", cookie)], "key"),
+            (&[("cookie", cookie)], "session"),
+            (&[("cookie", "other=1")], "none"),
+            (
+                &[("authorization", "Basic YTpi"), ("x-api-key", "k")],
+                "malformed",
+            ),
+            (
+                &[("authorization", "Bearer"), ("x-api-key", "k")],
+                "malformed",
+            ),
+            (&[("authorization", "")], "malformed"),
+            (
+                &[("authorization", "Bearer a"), ("authorization", "Bearer a")],
+                "malformed",
+            ),
+            (&[("x-api-key", "")], "malformed"),
+            (&[("x-api-key", "a"), ("x-api-key", "b")], "malformed"),
+            (&[("x-api-key", "ä")], "malformed"),
+            (&[("cookie", "opspilot_session=short")], "malformed"),
+            (
+                &[("cookie", cookie), ("cookie", "opspilot_session=short")],
+                "malformed",
+            ),
+        ];
+        for (pairs, expected) in rows {
+            assert_eq!(kind(pairs), *expected, "{pairs:?}");
+        }
+    }
+}

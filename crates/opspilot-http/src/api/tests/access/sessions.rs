@@ -1,0 +1,280 @@
+//! Sessions of browsers.
+
+use std::time::Duration;
+
+use opspilot_core::config::Auth;
+use opspilot_core::safety::identity::{Kind, Role};
+use serde_json::json;
+
+use super::super::changing::join_all;
+use super::super::{Fixture, Setup};
+use super::{CONFIGURED, auth, guarded, guarded_by, root};
+use crate::client::Reply;
+
+const WHO: &str = "GET /api/session";
+
+/// A browser that is logged in.
+pub(super) struct Browser {
+    pub(super) cookie: String,
+    pub(super) csrf: String,
+}
+
+pub(super) async fn log_in(api: &Fixture, key: &str) -> Browser {
+    let reply = try_log_in(api, key, &[]).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    let set = reply.header("set-cookie");
+    let pair = set.split(';').next().unwrap();
+    Browser {
+        cookie: format!("Cookie: {pair}"),
+        csrf: format!(
+            "X-CSRF-Token: {}",
+            reply.json()["csrfToken"].as_str().unwrap()
+        ),
+    }
+}
+
+async fn try_log_in(api: &Fixture, key: &str, more: &[&str]) -> Reply {
+    let key = key.strip_prefix("X-API-Key: ").unwrap_or(key);
+    let body = json!({ "apiKey": key }).to_string();
+    let mut head = vec!["POST /api/session", "Content-Type: application/json"];
+    head.extend(more);
+    api.ask(&head, body.as_bytes()).await
+}
+
+#[tokio::test]
+async fn a_session_begins_with_a_key_says_who_it_is_and_ends() {
+    let api = guarded().await;
+    let (key, _) = api.key(Role::Operator, Kind::Human).await;
+    let browser = log_in(&api, &key).await;
+    let who = api.ask(&[WHO, &browser.cookie], b"").await.json();
+    assert_eq!(
+        who["csrfToken"],
+        browser.csrf.strip_prefix("X-CSRF-Token: ").unwrap()
+    );
+    let expected = json!({
+        "subject": "operator-human", "role": "operator", "kind": "human", "method": "session",
+        "csrfToken": who["csrfToken"],
+    });
+    assert_eq!(who, expected);
+    let by_key = api.ask(&[WHO, &key], b"").await.json();
+    assert_eq!(
+        (&by_key["method"], by_key.get("csrfToken")),
+        (&json!("apiKey"), None)
+    );
+    let end = [
+        "DELETE /api/session",
+        browser.cookie.as_str(),
+        browser.csrf.as_str(),
+    ];
+    let ended = api.ask(&end, b"").await;
+    assert_eq!(ended.status, 204);
+    assert!(
+        ended.header("set-cookie").contains("Max-Age=0"),
+        "{ended:?}"
+    );
+    assert_eq!(api.status(WHO, &browser.cookie).await, 401);
+    let audit = api
+        .audit(|entries| entries.iter().any(|e| e.action == "auth.logout"))
+        .await;
+    let login = audit
+        .iter()
+        .find(|entry| entry.action == "auth.login")
+        .unwrap();
+    assert_eq!(login.actor, "operator-human");
+    assert_eq!(login.details["address"], "127.0.0.1");
+    let told = serde_json::to_string(&audit).unwrap();
+    let secret = key.get(24..60).unwrap();
+    assert!(!told.contains(secret), "{told}");
+}
+
+#[tokio::test]
+async fn cookies_are_for_scripts_and_other_sites_out_of_reach() {
+    let auth = Auth {
+        allowed_hosts: vec!["ops.example.org".into()],
+        ..auth()
+    };
+    let api = guarded_by(auth).await;
+    let local = try_log_in(&api, CONFIGURED, &[]).await;
+    let cookie = local.header("set-cookie");
+    assert!(cookie.starts_with("opspilot_session="), "{cookie}");
+    assert!(
+        cookie.ends_with("; Path=/; Max-Age=28800; HttpOnly; SameSite=Strict"),
+        "{cookie}"
+    );
+    let far = try_log_in(
+        &api,
+        CONFIGURED,
+        &["Host: ops.example.org", "Origin: https://ops.example.org"],
+    )
+    .await;
+    let cookie = far.header("set-cookie");
+    assert!(cookie.starts_with("__Host-opspilot="), "{cookie}");
+    assert!(
+        cookie.ends_with("; HttpOnly; SameSite=Strict; Secure"),
+        "{cookie}"
+    );
+    assert_eq!(far.header("cache-control"), "no-store");
+}
+
+#[tokio::test]
+async fn a_session_ends_when_it_is_idle_and_after_its_time() {
+    let api = guarded().await;
+    let idle = log_in(&api, CONFIGURED).await;
+    api.clock
+        .advance(Duration::from_mins(30) - Duration::from_millis(1));
+    assert_eq!(api.status(WHO, &idle.cookie).await, 200);
+    // The use just now is written down beside the answer.
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    api.clock.advance(Duration::from_mins(30));
+    assert_eq!(api.status(WHO, &idle.cookie).await, 401);
+    let busy = log_in(&api, CONFIGURED).await;
+    let mut quarters = 0;
+    while api.status(WHO, &busy.cookie).await == 200 {
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        api.clock.advance(Duration::from_mins(15));
+        quarters += 1;
+    }
+    assert_eq!(quarters, 8 * 4);
+}
+
+#[tokio::test]
+async fn a_session_ends_with_its_key() {
+    let api = guarded().await;
+    let (key, text) = api.key(Role::Viewer, Kind::Human).await;
+    let browser = log_in(&api, &key).await;
+    assert_eq!(api.status(WHO, &browser.cookie).await, 200);
+    let credentials = &api.bench.access.credentials;
+    credentials.revoke_key(&root(), text.id()).await.unwrap();
+    assert_eq!(api.status(WHO, &browser.cookie).await, 401);
+    let (key, _) = api.key(Role::Viewer, Kind::Human).await;
+    let browser = log_in(&api, &key).await;
+    api.clock.advance(super::HOUR);
+    assert_eq!(
+        api.status(WHO, &browser.cookie).await,
+        401,
+        "the key expired"
+    );
+}
+
+#[tokio::test]
+async fn a_session_of_a_configured_key_ends_with_the_process() {
+    let api = guarded().await;
+    let browser = log_in(&api, CONFIGURED).await;
+    let (stored, _) = api.key(Role::Viewer, Kind::Human).await;
+    let other = log_in(&api, &stored).await;
+    let again = api.again(auth()).await;
+    assert_eq!(again.status(WHO, &browser.cookie).await, 401);
+    assert_eq!(again.status(WHO, &other.cookie).await, 200);
+}
+
+#[tokio::test]
+async fn bad_keys_do_not_begin_a_session_and_five_of_them_lock_the_address() {
+    let api = guarded().await;
+    let (key, _) = api.key(Role::Viewer, Kind::Human).await;
+    let (start, last) = key.split_at(key.len() - 1);
+    let off = if last == "0" { "1" } else { "0" };
+    let swapped = key.to_ascii_uppercase();
+    let rows = [
+        format!("{start}{off}"),
+        swapped.strip_prefix("X-API-KEY: ").unwrap().to_owned(),
+        key.get(..30).unwrap().to_owned(),
+        "configured-key-of-an-admin-012345678".into(),
+    ];
+    for wrong in &rows {
+        let reply = try_log_in(&api, wrong, &[]).await;
+        assert_eq!(reply.problem(), (401, "unauthenticated".into()), "{wrong}");
+        assert_eq!(reply.header("set-cookie"), "");
+    }
+    assert_eq!(
+        try_log_in(&api, &key, &[]).await.status,
+        201,
+        "a good one does not count"
+    );
+    assert_eq!(try_log_in(&api, "x", &[]).await.status, 401);
+    let locked = try_log_in(&api, &key, &[]).await;
+    assert_eq!(locked.problem(), (429, "rate-limited".into()));
+    assert!(!locked.header("retry-after").is_empty());
+    let audit = api
+        .audit(|all| all.iter().filter(|e| e.action == "auth.refused").count() == 5)
+        .await;
+    let refused = audit
+        .iter()
+        .find(|entry| entry.action == "auth.refused")
+        .unwrap();
+    assert_eq!(refused.actor, "anonymous@127.0.0.1");
+    assert_eq!(refused.target.as_deref(), Some("POST /session"));
+}
+
+#[tokio::test]
+async fn many_log_ins_at_once_get_no_more_guesses() {
+    let api = guarded().await;
+    let guesses = (0..40).map(|n| {
+        let (api, key) = (&api, format!("guess-{n}"));
+        async move { try_log_in(api, &key, &[]).await.status }
+    });
+    let statuses = join_all(guesses).await;
+    let checked = statuses.iter().filter(|status| **status == 401).count();
+    assert!(checked <= 5, "{statuses:?}");
+    assert!(statuses.iter().all(|status| matches!(status, 401 | 429)));
+}
+
+#[tokio::test]
+async fn bad_credentials_make_an_address_wait_with_keys_that_could_be_guessed() {
+    let api = Fixture::with(Setup {
+        auth: auth(),
+        bad_credentials: 3,
+        ..Setup::default()
+    })
+    .await;
+    for _ in 0..3 {
+        assert_eq!(
+            api.status("GET /api/metrics", "X-API-Key: guess").await,
+            401
+        );
+    }
+    let locked = api.ask(&["GET /api/metrics", CONFIGURED], b"").await;
+    assert_eq!(locked.problem(), (429, "rate-limited".into()));
+    let (stored, _) = api.key(Role::Viewer, Kind::Human).await;
+    assert_eq!(api.status("GET /api/metrics", &stored).await, 200);
+    assert_eq!(
+        api.status("GET /api/metrics", "").await,
+        401,
+        "nothing to guess with"
+    );
+    assert_eq!(api.status("GET /api/health", "").await, 200);
+}
+
+#[tokio::test]
+async fn a_session_body_is_read_as_strictly_as_any() {
+    let api = guarded().await;
+    let json = "Content-Type: application/json";
+    let rows: [(&str, &[u8], u16); 5] = [
+        (json, b"", 400),
+        (json, br#"{"apiKey":1}"#, 400),
+        (json, br#"{"apiKey":"a","role":"admin"}"#, 400),
+        (json, br#"{"apiKey":"a","apiKey":"b"}"#, 400),
+        ("Content-Type: text/plain", br#"{"apiKey":"a"}"#, 415),
+    ];
+    for (kind, body, status) in rows {
+        let reply = api.ask(&["POST /api/session", kind], body).await;
+        assert_eq!(reply.status, status, "{reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_authentication_everybody_here_is_an_operator_with_all_rights() {
+    let api = Fixture::new().await;
+    let who = api.get("/session").await.json();
+    let expected = json!({
+        "subject": "operator@127.0.0.1", "role": "admin", "kind": "human", "method": "local",
+    });
+    assert_eq!(who, expected);
+    assert_eq!(
+        try_log_in(&api, "x", &[]).await.problem(),
+        (409, "auth-off".into())
+    );
+}
