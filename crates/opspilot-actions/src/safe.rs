@@ -54,6 +54,7 @@ pub struct Safe {
     config: Config,
     catalogue: Vec<Arc<Prepared>>,
     rules: Rules,
+    runner: Runner,
     at_work: Option<(Consumer, Proposer)>,
 }
 
@@ -83,6 +84,7 @@ impl Safe {
                 config,
                 catalogue,
                 rules,
+                runner: Runner::own(),
                 at_work: None,
             }),
             Err,
@@ -92,7 +94,7 @@ impl Safe {
     /// The types of action that this module offers, by name.
     fn types(&self, cx: &Context) -> BTreeMap<String, Arc<dyn ActionType>> {
         let world = World {
-            runner: Runner::own(),
+            runner: self.runner.clone(),
             systemctl: PathBuf::from("/usr/bin/systemctl"),
             incidents: cx.incidents.clone(),
             clock: Arc::clone(&cx.clock),

@@ -18,6 +18,7 @@ use serde_json::{Value as Json, json};
 
 use super::testing::{created, keep_incidents, publish};
 use super::{Config, Safe};
+use crate::process::tests::harness::{is_root, runner};
 
 fn config(json: &Json) -> Config {
     serde_json::from_value(json.clone()).expect("the options of a test are right")
@@ -66,6 +67,7 @@ impl Process {
         keep_incidents(&bench).await;
         let cx = bench.context(Box::leak(Box::new(Safe::MANIFEST)));
         let mut module = Safe::new(config(options)).expect("the options of a test are right");
+        module.runner = runner();
         module.init(&cx).await.expect("the storage of a test works");
         let running = cx.clone();
         cx.tasks.spawn("run", async move {
@@ -367,6 +369,81 @@ async fn a_manual_action_is_recorded_and_runs_nothing() {
     assert_eq!(process.detail("pendingApprovals"), json!(0));
     let (executions, _) = process.bench.gate.executions(None, None, 10).await.unwrap();
     assert_eq!(executions, []);
+}
+
+/// A rule whose program writes a file if it is given `0`, and that is undone by another.
+fn with_program(folder: &std::path::Path, code: i64) -> Json {
+    let path = folder.display().to_string();
+    let script = format!("echo done >> {path}/done; exit \"$1\"");
+    let mut run = json!({ "type": "command", "argv": ["/bin/sh", "-c", script, "sh", "{code}"], "folder": path,
+                          "dryRun": ["/usr/bin/printf", "would exit %s", "{code}"] });
+    if is_root() {
+        run["user"] = json!("nobody");
+    }
+    json!({
+        "proposalDelaySec": 0,
+        "actions": [{ "id": "r", "actionType": "act", "description": "Act", "triggerSeverity": ["critical"],
+                      "arguments": { "code": code } }],
+        "catalogue": {
+            "act": { "run": run, "parameters": { "code": { "type": "integer", "min": 0, "max": 9 } },
+                     "compensation": { "action": "undo" } },
+            "undo": { "run": { "type": "command", "argv": ["/bin/true"] } },
+        },
+    })
+}
+
+/// Runs the only proposal through a real program, and returns all proposals once they are over or wait for people.
+async fn approve_and_run(code: i64) -> (Vec<Proposal>, String) {
+    let folder = tempfile::TempDir::new().unwrap();
+    let everyone = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(folder.path(), everyone).unwrap();
+    let process = Process::start(&with_program(folder.path(), code)).await;
+    process.incident("a").await;
+    while process.proposals().await.is_empty() {
+        settle().await;
+    }
+    let proposal = process.proposals().await.remove(0);
+    let dry_run = proposal.actions[0].dry_run.clone().unwrap();
+    assert!(
+        dry_run.ends_with(&format!("would exit {code}")),
+        "{dry_run}"
+    );
+    assert!(!folder.path().join("done").exists());
+    process.decide(&proposal.id, Verb::Approve).await;
+    let is_over = async || {
+        let proposals = process.proposals().await;
+        let is_over = proposals.iter().all(|proposal| {
+            !matches!(
+                proposal.status,
+                ProposalStatus::Approved | ProposalStatus::Executing
+            )
+        });
+        is_over && (code == 0 || proposals.len() == 2)
+    };
+    while !is_over().await {
+        settle().await;
+    }
+    let written = std::fs::read_to_string(folder.path().join("done")).unwrap();
+    (process.proposals().await, written)
+}
+
+#[tokio::test]
+async fn an_approved_program_runs_once() {
+    let (proposals, written) = approve_and_run(0).await;
+    let statuses: Vec<_> = proposals.iter().map(|proposal| proposal.status).collect();
+    assert_eq!(
+        (statuses, written.as_str()),
+        (vec![ProposalStatus::Succeeded], "done\n")
+    );
+}
+
+#[tokio::test]
+async fn what_undoes_a_failed_program_is_proposed_and_waits_for_a_person() {
+    let (proposals, written) = approve_and_run(3).await;
+    let statuses: Vec<_> = proposals.iter().map(|proposal| proposal.status).collect();
+    assert_eq!(statuses, [ProposalStatus::Pending, ProposalStatus::Failed]);
+    assert_eq!(proposals[0].actions[0].action.action_type, "undo");
+    assert_eq!(written, "done\n");
 }
 
 #[tokio::test(start_paused = true)]

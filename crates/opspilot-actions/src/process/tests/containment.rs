@@ -219,3 +219,37 @@ async fn a_program_runs_as_its_user_without_groups() {
     let expected = format!("{} {} {}\n", account.uid, account.gid, account.gid);
     check("echo $(id -u) $(id -g) $(id -G)", &expected).await;
 }
+
+/// A thread whose children find no landlock, as on an old kernel.
+fn without_landlock<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
+
+    let thread = std::thread::spawn(move || {
+        let missing = SeccompAction::Errno(u32::try_from(libc::ENOSYS).unwrap());
+        let rules = [(libc::SYS_landlock_create_ruleset, Vec::new())].into();
+        let architecture = std::env::consts::ARCH.try_into().unwrap();
+        let filter =
+            SeccompFilter::new(rules, SeccompAction::Allow, missing, architecture).unwrap();
+        apply_filter(&BpfProgram::try_from(filter).unwrap()).unwrap();
+        work()
+    });
+    thread.join().expect("it does not panic")
+}
+
+#[test]
+fn without_landlock_a_program_is_refused_unless_the_entry_says_otherwise() {
+    let run = |is_required| {
+        without_landlock(move || {
+            let mut place = Place::new("echo ran", 10);
+            place.job.confinement.as_mut().unwrap().is_required = is_required;
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime.unwrap().block_on(place.run_cleanly())
+        })
+    };
+    let refused = run(true).how.to_string();
+    assert!(refused.contains("this kernel has no landlock"), "{refused}");
+    let ran = run(false);
+    assert_eq!((ran.how, ran.stdout.text.as_str()), (How::Exit(0), "ran\n"));
+}

@@ -38,6 +38,9 @@ async fn the_environment_holds_what_was_named_and_no_descriptor_is_inherited() {
     let ended = place.run_cleanly().await;
     assert_eq!(ended.stdout.text, "LANG=C\nPATH=/usr/bin:/bin\n");
 
+    // As whoever starts the server may leave one open to it.
+    let inherited = fs::File::open("/etc/hostname").unwrap();
+    rustix::io::fcntl_setfd(&inherited, rustix::io::FdFlags::empty()).unwrap();
     let place = Place::new("cd /proc/self/fd; echo *", 10);
     let ended = place.run_cleanly().await;
     // The three standard ones, and the one that lists them.

@@ -77,6 +77,7 @@ impl Parameters {
     }
 
     /// True if `name` is a parameter of type `integer`.
+    #[cfg(feature = "kubernetes")]
     pub(crate) fn is_number(&self, name: &str) -> bool {
         matches!(self.0.get(name), Some(Schema::Number { .. }))
     }
