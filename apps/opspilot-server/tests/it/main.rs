@@ -31,6 +31,8 @@ mod reload;
 #[cfg(test)]
 mod replay;
 #[cfg(test)]
+mod safe_action;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod stopping;

@@ -11,7 +11,7 @@ use opspilot_core::safety::powers::Decisions;
 use opspilot_core::safety::proposal::{Proposal, ProposalStatus};
 use opspilot_core::safety::refusal::Refusal;
 use serde::Serialize;
-use serde_json::{Map, Value, json as value};
+use serde_json::{Value, json as value};
 
 use super::answer::{Answer, json, json_with};
 use super::body::{self, Fields};
@@ -107,7 +107,7 @@ pub(super) async fn approve(id: Result<Path<String>, PathRejection>, ask: Asked)
         .token
         .as_ref()
         .map(|token| value!({ "id": token.public_id, "expiresAt": proposal.expires_at }));
-    told(message, token, proposal)
+    told(message, token.as_ref(), proposal)
 }
 
 /// `POST /approvals/{id}/deny`
@@ -125,7 +125,7 @@ pub(super) async fn cancel(id: Result<Path<String>, PathRejection>, ask: Asked) 
     told("cancelled", None, proposal)
 }
 
-fn told(message: &'static str, token: Option<Value>, proposal: Proposal) -> Answer {
+fn told(message: &'static str, token: Option<&Value>, proposal: Proposal) -> Answer {
     json(&value!({
         "message": message,
         "requestId": proposal.id,
@@ -178,7 +178,7 @@ impl Asked {
             held: false,
             items: vec![Item {
                 action_type,
-                arguments: arguments.unwrap_or_else(Map::new),
+                arguments: arguments.unwrap_or_default(),
                 from_evidence: Vec::new(),
             }],
         };

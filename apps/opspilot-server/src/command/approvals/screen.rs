@@ -75,7 +75,8 @@ impl Screen {
             .iter()
             .position(|request| Some(&request.id) == current.as_ref());
         let is_gone = current.is_some() && found.is_none();
-        self.selected = found.unwrap_or(self.selected.min(requests.len().saturating_sub(1)));
+        self.selected =
+            found.unwrap_or_else(|| self.selected.min(requests.len().saturating_sub(1)));
         self.requests = requests;
         self.read_at = Some(now);
         if is_gone && !matches!(self.mode, Mode::List | Mode::Help) {
