@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use opspilot_core::config::{Kind, Role, parse_span};
+use serde_json::Value;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -36,6 +37,14 @@ pub(crate) enum Command {
     Run,
     /// Check the configuration and the tests of its rules, and name every fault
     Check,
+    /// Show what waits for a decision, and decide it; without a command, as a list at the terminal
+    Approvals {
+        #[command(flatten)]
+        server: ServerArguments,
+        /// What to do
+        #[command(subcommand)]
+        command: Option<ApprovalsCommand>,
+    },
     /// Prove that the audit log is whole, or write it out
     Audit {
         /// What to do
@@ -105,6 +114,74 @@ pub(crate) struct VerifyArguments {
     /// A file with a checkpoint that was kept elsewhere: proves that the log was not rolled back behind it
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ApprovalsCommand {
+    /// List proposals
+    List {
+        /// Those in these states, separated by commas
+        #[arg(long, default_value = "pending")]
+        status: String,
+    },
+    /// Show one proposal in full
+    Show {
+        /// Its id; of one that waits, the beginning or the end is enough
+        id: String,
+    },
+    /// Approve a proposal that somebody else made: it is done at once
+    Approve {
+        /// Its id; the beginning or the end is enough
+        id: String,
+        /// Why
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Deny a proposal that somebody else made
+    Deny {
+        /// Its id; the beginning or the end is enough
+        id: String,
+        /// Why
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Take back a proposal of your own
+    Cancel {
+        /// Its id; the beginning or the end is enough
+        id: String,
+        /// Why
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Propose an action
+    Propose {
+        /// The type of action, as the catalogue names it
+        action_type: String,
+        /// The value of a parameter; a number or true or false is taken as such
+        #[arg(long = "argument", value_name = "NAME=VALUE", value_parser = argument)]
+        arguments: Vec<(String, Value)>,
+        /// Why
+        #[arg(long)]
+        reason: Option<String>,
+        /// The incident that it should help
+        #[arg(long, value_name = "ID")]
+        incident: Option<String>,
+        /// Show what it would be, and propose nothing
+        #[arg(long)]
+        preview: bool,
+    },
+}
+
+/// The value of a parameter as it is written on the command line.
+fn argument(text: &str) -> Result<(String, Value), String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("`{text}` has no `=`: write NAME=VALUE"))?;
+    let plain = serde_json::from_str(value)
+        .ok()
+        .filter(|value: &Value| matches!(value, Value::Number(_) | Value::Bool(_)));
+    let value = plain.unwrap_or_else(|| Value::from(value));
+    Ok((name.to_owned(), value))
 }
 
 /// Which server to ask.

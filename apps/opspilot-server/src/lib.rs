@@ -55,6 +55,9 @@ fn dispatch(setup: &Setup, command: Command) -> Result<(), Failure> {
     match command {
         Command::Run => command::run::run(setup),
         Command::Check => command::check::check(setup),
+        Command::Approvals { server, command } => {
+            command::approvals::approvals(setup, &server, command.as_ref())
+        }
         Command::Audit { command } => command::audit::audit(setup, &command),
         Command::Key { server, command } => command::key::key(setup, &server, &command),
         Command::Token { server, command } => command::token::token(setup, &server, &command),

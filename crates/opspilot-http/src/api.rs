@@ -6,11 +6,13 @@
 
 mod access;
 mod answer;
+mod audit;
 mod body;
 mod caller;
 mod config;
 mod dead_letters;
 mod etag;
+mod executions;
 mod faults;
 mod guard;
 mod health;
@@ -21,16 +23,20 @@ mod metrics;
 mod modules;
 mod names;
 mod observe;
+mod on_call;
 mod params;
 mod problem;
+mod proposals;
 mod rate;
 mod router;
 mod routes;
+mod runs;
 mod session;
 mod state;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod views;
 
 use async_trait::async_trait;
 use opspilot_core::module::{BuildError, Category, Context, Manifest, Module, RunError};

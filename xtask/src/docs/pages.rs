@@ -152,19 +152,23 @@ pub(super) fn metrics(data: &Value) -> String {
 
 pub(super) fn routes(data: &Value) -> String {
     let body = table(
-        ["Method", "Path", "Role", "What it does"],
+        ["Method", "Path", "Role", "Callers", "What it does"],
         &rows(data, |route| {
+            let kinds = route.get("kinds").map(strings).unwrap_or_default();
             [
                 text(route, "method"),
                 code(&text(route, "path")),
                 text(route, "role"),
+                kinds.join(", "),
                 text(route, "summary"),
             ]
         }),
     );
     page(
         "HTTP API",
-        "Errors are `application/problem+json` (RFC 9457).",
+        "Errors are `application/problem+json` (RFC 9457). Credentials are asked for where `auth.enabled` says so: `anyone` \
+         needs none, `public` needs none where `auth.publicPaths` names the route, and any other role includes those \
+         before it.",
         &body,
     )
 }

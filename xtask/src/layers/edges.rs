@@ -70,6 +70,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["opspilot-server"]),
     ("clap_complete", &["opspilot-server"]),
     ("indicatif", &["opspilot-server"]),
+    ("ratatui", &["opspilot-server"]),
 ];
 
 /// What the manifests get wrong, one line each.

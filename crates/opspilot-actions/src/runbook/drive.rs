@@ -59,7 +59,13 @@ impl Driver {
     /// Carries the run `id` on until it has to wait.
     pub(super) async fn drive(&self, id: &str) {
         while !self.cancel.is_cancelled() {
-            match self.turn(id).await {
+            let outcome = tokio::select! {
+                biased;
+                // What is half done is found in this state at the next start.
+                () = self.cancel.cancelled() => return,
+                outcome = self.turn(id) => outcome,
+            };
+            match outcome {
                 Ok(Next::Again) | Err(RunbookError::NotNow(_)) => {}
                 Ok(Next::Wait) | Err(RunbookError::NoSuchRun(_)) => return,
                 Err(error) => {

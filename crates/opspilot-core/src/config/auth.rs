@@ -22,6 +22,8 @@ pub struct Auth {
     pub enabled: bool,
     /// The key that signs tokens, at least 32 bytes. No default.
     pub jwt_secret: Option<Secret>,
+    /// The key that signed tokens until it was exchanged; it still verifies them. No default.
+    pub jwt_previous_secret: Option<Secret>,
     /// How long a token may be valid: a number with `s`, `m`, `h` or `d`. Default `8h`.
     pub jwt_expires_in: String,
     /// Who issues tokens. Default `opspilot`.
@@ -46,6 +48,7 @@ impl Default for Auth {
         Self {
             enabled: false,
             jwt_secret: None,
+            jwt_previous_secret: None,
             jwt_expires_in: "8h".to_owned(),
             jwt_issuer: "opspilot".to_owned(),
             audience: "opspilot".to_owned(),

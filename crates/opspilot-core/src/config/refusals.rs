@@ -39,7 +39,10 @@ const COMMON_SECRETS: [&str; 10] = [
     "jwtsecret",
 ];
 
-const REFUSALS: [Refusal; 6] = [
+const GUESSABLE: &str =
+    "whoever guesses this secret signs tokens: it is shorter than 32 bytes, or a common text";
+
+const REFUSALS: [Refusal; 7] = [
     Refusal {
         key: &["modules", "ui.api", "host"],
         applies: is_open,
@@ -73,8 +76,14 @@ const REFUSALS: [Refusal; 6] = [
     Refusal {
         key: &["auth", "jwtSecret"],
         applies: is_weak,
-        why: "whoever guesses this secret signs tokens: it is shorter than 32 bytes, or a common text",
+        why: GUESSABLE,
         instead: "make one with `openssl rand -base64 32` and hand it over as `OPSPILOT_JWT_SECRET`",
+    },
+    Refusal {
+        key: &["auth", "jwtPreviousSecret"],
+        applies: is_weak,
+        why: GUESSABLE,
+        instead: "remove the key; tokens that it signed end now",
     },
 ];
 

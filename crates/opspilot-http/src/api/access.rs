@@ -13,6 +13,7 @@ mod trail;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State as Extract};
 use axum::http::HeaderMap;
@@ -43,6 +44,9 @@ use self::paths::PublicPaths;
 
 /// The header that carries a session's CSRF token.
 const CSRF: &str = "x-csrf-token";
+
+/// How long something may take to be written down beside a request.
+const ASIDE: Duration = Duration::from_secs(5);
 
 /// What decides who may do what.
 #[derive(Debug)]
@@ -308,11 +312,15 @@ impl State {
         name: &'static str,
         work: impl Future<Output = Result<(), String>> + Send + 'static,
     ) {
-        let cancel = self.cx.cancel.clone();
+        // At a stop it is waited for: the storage closes later.
         self.cx.tasks.spawn(name, async move {
-            if let Some(Err(error)) = cancel.run_until_cancelled_owned(work).await {
-                warn!(what = name, error, "cannot be written down");
-            }
+            let done = tokio::time::timeout(ASIDE, work).await;
+            let error = match done {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error,
+                Err(_) => "the storage does not answer".to_owned(),
+            };
+            warn!(what = name, error, "cannot be written down");
         });
     }
 }

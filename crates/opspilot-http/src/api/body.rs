@@ -8,10 +8,11 @@ use axum::body::Body;
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError};
+use opspilot_core::clock::Timestamp;
 use opspilot_core::config::parse_span;
 use opspilot_core::error::chain;
 use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::faults::Faults;
 use super::problem::{Code, Problem};
@@ -124,6 +125,23 @@ impl Fields {
             return self.fault(name, format!("is missing; write {words}"));
         }
         self.choice(name, words)
+    }
+
+    /// An object, or `None` if the field is absent.
+    pub(super) fn object(&mut self, name: &'static str) -> Option<Map<String, Value>> {
+        match self.take(name)? {
+            Value::Object(object) => Some(object),
+            _ => self.fault(name, "write an object"),
+        }
+    }
+
+    /// A moment as RFC 3339, which must be there.
+    pub(super) fn required_time(&mut self, name: &'static str) -> Option<Timestamp> {
+        let text = self.required_text(name, 40)?;
+        match Timestamp::parse(&text) {
+            Ok(time) => Some(time),
+            Err(_) => self.fault(name, "write a time such as `2026-11-30T08:00:00Z`"),
+        }
     }
 
     /// A span of time such as `8h`, or `None` if the field is absent.

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
+use opspilot_core::clock::Timestamp;
 use opspilot_core::storage::Cursor;
 
 use super::faults::Faults;
@@ -70,6 +71,22 @@ impl Params {
             }
         }
         values
+    }
+
+    /// The text of a parameter, or `None` if it is absent or empty.
+    pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
+        self.take(name).filter(|text| !text.is_empty())
+    }
+
+    /// A moment as RFC 3339, or `None` if the parameter is absent.
+    pub(super) fn time(&mut self, name: &'static str) -> Option<Timestamp> {
+        let text = self.take(name)?;
+        let time = Timestamp::parse(&text).ok();
+        if time.is_none() {
+            self.faults
+                .add(name, "write a time such as `2026-11-30T08:00:00Z`");
+        }
+        time
     }
 
     /// The page size.

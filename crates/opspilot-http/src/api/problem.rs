@@ -65,6 +65,48 @@ impl Code {
         "no-such-dead-letter",
         "There is no such dead letter",
     );
+    pub(super) const NO_SUCH_PROPOSAL: Self = Self::new(
+        StatusCode::NOT_FOUND,
+        "no-such-proposal",
+        "There is no such proposal",
+    );
+    pub(super) const NO_SUCH_EXECUTION: Self = Self::new(
+        StatusCode::NOT_FOUND,
+        "no-such-execution",
+        "There is no such execution",
+    );
+    pub(super) const NO_SUCH_RUNBOOK: Self = Self::new(
+        StatusCode::NOT_FOUND,
+        "no-such-runbook",
+        "There is no such runbook",
+    );
+    pub(super) const NO_SUCH_RUN: Self = Self::new(
+        StatusCode::NOT_FOUND,
+        "no-such-run",
+        "There is no such run of a runbook",
+    );
+    pub(super) const NO_SUCH_OVERRIDE: Self = Self::new(
+        StatusCode::NOT_FOUND,
+        "no-such-override",
+        "There is no such override",
+    );
+    pub(super) const NOT_NOW: Self = Self::new(
+        StatusCode::CONFLICT,
+        "not-now",
+        "It cannot be done as things stand",
+    );
+    pub(super) const DECIDED: Self = Self::new(
+        StatusCode::CONFLICT,
+        "decided",
+        "The proposal does not wait for this decision",
+    );
+    pub(super) const EXPIRED: Self =
+        Self::new(StatusCode::GONE, "expired", "The proposal has expired");
+    pub(super) const TARGET_UNAVAILABLE: Self = Self::new(
+        StatusCode::CONFLICT,
+        "target-unavailable",
+        "The target does not answer or refuses",
+    );
     pub(super) const NO_SUCH_KEY: Self =
         Self::new(StatusCode::NOT_FOUND, "no-such-key", "There is no such key");
     pub(super) const NO_SUCH_TOKEN: Self = Self::new(

@@ -8,7 +8,10 @@ use opspilot_core::safety::identity::{Kind, Role as CallerRole};
 use serde::Serialize;
 
 use super::state::State;
-use super::{dead_letters, health, incidents, keys, modules, session, tokens};
+use super::{
+    audit, dead_letters, executions, health, incidents, keys, modules, on_call, proposals, runs,
+    session, tokens,
+};
 
 /// The methods that routes have. `HEAD` works wherever `GET` does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -143,6 +146,111 @@ const ROUTES: &[Route] = &[
             on(verb, dead_letters::discard)
         })
     },
+    read("/actions", "The types of action that there are.", |verb| {
+        on(verb, executions::types)
+    }),
+    read("/approvals", "Proposals, newest first.", |verb| {
+        on(verb, proposals::list)
+    }),
+    read(
+        "/approvals/pending",
+        "Proposals that wait for a decision, newest first.",
+        |verb| on(verb, proposals::pending),
+    ),
+    read("/approvals/{id}", "One proposal.", |verb| {
+        on(verb, proposals::get)
+    }),
+    propose("/approvals", "Proposes an action.", |verb| {
+        on(verb, proposals::propose)
+    }),
+    propose(
+        "/approvals/preview",
+        "Says what an action would be, without proposing it.",
+        |verb| on(verb, proposals::preview),
+    ),
+    decide(
+        "/approvals/{id}/approve",
+        "Approves a proposal that somebody else made.",
+        |verb| on(verb, proposals::approve),
+    ),
+    decide(
+        "/approvals/{id}/deny",
+        "Denies a proposal that somebody else made.",
+        |verb| on(verb, proposals::deny),
+    ),
+    propose(
+        "/approvals/{id}/cancel",
+        "Takes a proposal of one's own back.",
+        |verb| on(verb, proposals::cancel),
+    ),
+    read("/executions", "What was done, newest first.", |verb| {
+        on(verb, executions::list)
+    }),
+    read("/executions/{id}", "One execution.", |verb| {
+        on(verb, executions::get)
+    }),
+    read("/runbooks", "The runbooks that there are.", |verb| {
+        on(verb, runs::runbooks)
+    }),
+    read("/runs", "Runs of runbooks, newest first.", |verb| {
+        on(verb, runs::list)
+    }),
+    read("/runs/{id}", "One run.", |verb| on(verb, runs::get)),
+    work("/runs", "Starts a runbook for an incident.", |verb| {
+        on(verb, runs::start)
+    }),
+    work("/runs/{id}/pause", "Lets a run wait.", |verb| {
+        on(verb, runs::pause)
+    }),
+    work("/runs/{id}/resume", "Lets a paused run go on.", |verb| {
+        on(verb, runs::resume)
+    }),
+    work("/runs/{id}/abort", "Ends a run.", |verb| {
+        on(verb, runs::abort)
+    }),
+    work(
+        "/runs/{id}/steps/{step}/complete",
+        "Says that the step at hand is done.",
+        |verb| on(verb, runs::complete),
+    ),
+    work(
+        "/runs/{id}/steps/{step}/skip",
+        "Leaves the step at hand out.",
+        |verb| on(verb, runs::skip),
+    ),
+    read("/on-call", "Who is on call, and until when.", |verb| {
+        on(verb, on_call::list)
+    }),
+    work(
+        "/on-call/overrides",
+        "Enters somebody who stands in.",
+        |verb| on(verb, on_call::add),
+    ),
+    Route {
+        method: Verb::Delete,
+        ..work(
+            "/on-call/overrides/{id}",
+            "Removes somebody who stands in.",
+            |verb| on(verb, on_call::remove),
+        )
+    },
+    Route {
+        method: Verb::Get,
+        ..work("/audit", "The audit log, newest first.", |verb| {
+            on(verb, audit::list)
+        })
+    },
+    Route {
+        method: Verb::Get,
+        ..administer(
+            "/audit/export",
+            "The whole audit log as JSON lines, for a verifier.",
+            |verb| on(verb, audit::export),
+        )
+    },
+    read("/audit/key", "The key that proves the audit log.", |verb| {
+        on(verb, audit::key)
+    }),
     read(
         "/modules",
         "The state and health of every module.",
@@ -257,6 +365,22 @@ const fn work(path: &'static str, summary: &'static str, handler: Handler) -> Ro
         role: Role::Operator,
         kinds: NO_AGENTS,
         ..read(path, summary, handler)
+    }
+}
+
+/// Agents may propose: a person decides.
+const fn propose(path: &'static str, summary: &'static str, handler: Handler) -> Route {
+    Route {
+        kinds: EVERYBODY,
+        ..work(path, summary, handler)
+    }
+}
+
+/// People alone decide.
+const fn decide(path: &'static str, summary: &'static str, handler: Handler) -> Route {
+    Route {
+        kinds: PEOPLE,
+        ..work(path, summary, handler)
     }
 }
 

@@ -27,7 +27,8 @@ const TYPES: [&str; 2] = ["at+jwt", "application/at+jwt"];
 /// Verifies tokens.
 #[derive(Debug)]
 pub(super) struct Tokens {
-    own: Option<OwnKey>,
+    /// The present secret and the one before it.
+    own: Vec<OwnKey>,
     ring: Option<KeyRing>,
     ring_issuer: String,
     algorithms: Vec<JwtAlgorithm>,
@@ -72,11 +73,16 @@ impl Tokens {
     /// When the file with the keys of another issuer cannot be used.
     pub(super) async fn open(auth: &Auth) -> Result<Self, RunError> {
         provider::install();
-        let secret = auth.jwt_secret.as_ref().filter(|secret| !secret.is_empty());
-        let own = secret.map(|secret| OwnKey {
-            id: key_id(secret.expose()),
-            key: DecodingKey::from_secret(secret.expose().as_bytes()),
-        });
+        let secrets = [&auth.jwt_secret, &auth.jwt_previous_secret];
+        let own = secrets
+            .into_iter()
+            .flatten()
+            .filter(|secret| !secret.is_empty())
+            .map(|secret| OwnKey {
+                id: key_id(secret.expose()),
+                key: DecodingKey::from_secret(secret.expose().as_bytes()),
+            })
+            .collect();
         let ring = match &auth.jwks {
             Some(set) => Some(KeyRing::open(set).await?),
             None => None,
@@ -131,9 +137,9 @@ impl Tokens {
             return None;
         }
         if allowed == JwtAlgorithm::Hs256 {
-            let own = self.own.as_ref()?;
-            let is_named = header.key_id.as_ref().is_none_or(|id| *id == own.id);
-            return is_named.then(|| (own.key.clone(), Signer::Own, self.issuer.as_str()));
+            let is_named = |own: &&OwnKey| header.key_id.as_ref().is_none_or(|id| *id == own.id);
+            let own = self.own.iter().find(is_named)?;
+            return Some((own.key.clone(), Signer::Own, &self.issuer));
         }
         let (ring, id) = (self.ring.as_ref()?, header.key_id.as_ref()?);
         let key = ring.find(id, allowed).await?;
@@ -178,5 +184,93 @@ impl Header {
             algorithm: text("alg")?.parse().ok()?,
             key_id,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opspilot_core::config::Secret;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::auth::testing::{SECRET, hs256, token};
+
+    const NOW: Timestamp = Timestamp::from_millis(1_771_588_800_000);
+    const NEXT: &str = "Zt5Kq1Wc8Lf3Xn7Rb2Vp9Ms4Hd6Jg0Ya";
+
+    async fn verify(auth: &Auth, text: &str) -> Result<Claims, Invalid> {
+        let tokens = Tokens::open(auth).await.unwrap();
+        Ok(tokens.verify(text, NOW).await?.0)
+    }
+
+    fn auth(secret: &str, previous: Option<&str>) -> Auth {
+        Auth {
+            jwt_secret: Some(Secret::new(secret.to_owned())),
+            jwt_previous_secret: previous.map(|text| Secret::new(text.to_owned())),
+            ..Auth::default()
+        }
+    }
+
+    fn signed(secret: &str, key_id: Option<&str>) -> String {
+        let now = NOW.as_millis() / 1_000;
+        let claims = json!({
+            "iss": "opspilot", "aud": "opspilot", "sub": "ann", "jti": "j",
+            "iat": now, "nbf": now, "exp": now + 60, "role": "viewer",
+        });
+        let header = match key_id {
+            Some(id) => json!({ "alg": "HS256", "typ": "at+jwt", "kid": id }),
+            None => json!({ "alg": "HS256", "typ": "at+jwt" }),
+        };
+        token(
+            &header.to_string(),
+            &claims.to_string(),
+            &hs256(secret.as_bytes()),
+        )
+    }
+
+    #[tokio::test]
+    async fn tokens_outlive_an_exchange_of_the_secret_for_as_long_as_the_old_one_is_named() {
+        let old = signed(SECRET, Some(&key_id(SECRET)));
+        let new = signed(NEXT, Some(&key_id(NEXT)));
+        assert!(verify(&auth(SECRET, None), &old).await.is_ok());
+        assert!(verify(&auth(NEXT, Some(SECRET)), &old).await.is_ok());
+        assert!(verify(&auth(NEXT, Some(SECRET)), &new).await.is_ok());
+        assert_eq!(verify(&auth(NEXT, None), &old).await, Err(Invalid::Unknown));
+        let nameless = signed(SECRET, None);
+        assert_eq!(
+            verify(&auth(NEXT, Some(SECRET)), &nameless).await,
+            Err(Invalid::Unknown)
+        );
+        let crossed = signed(SECRET, Some(&key_id(NEXT)));
+        assert_eq!(
+            verify(&auth(NEXT, Some(SECRET)), &crossed).await,
+            Err(Invalid::Unknown)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_reader_of_tokens_panic(
+            head in "[ -~]{0,80}", claims in "[ -~]{0,80}", text in ".{0,80}",
+        ) {
+            let made = token(&head, &claims, &hs256(SECRET.as_bytes()));
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            for text in [made, text] {
+                prop_assert!(runtime.block_on(verify(&auth(SECRET, None), &text)).is_err());
+            }
+        }
+
+        #[test]
+        fn claims_of_any_type_are_read_without_panic(number in any::<f64>(), whole in any::<i64>()) {
+            for value in [json!(number), json!(whole), json!([whole]), json!({ "a": whole })] {
+                let object = json!({
+                    "iss": value, "aud": value, "sub": value, "jti": value,
+                    "iat": value, "nbf": value, "exp": value,
+                });
+                let object: Unique = serde_json::from_value(object).unwrap();
+                prop_assert!(Claims::read(&object).is_none());
+            }
+        }
     }
 }

@@ -95,7 +95,7 @@ impl Driver {
                 Err(GateError::Storage(error)) => return Err(error.into()),
                 Err(GateError::Publish(error)) => return Err(error.into()),
                 Err(error) => {
-                    warn!(run = run.id, error = %chain(&error), "proposal was not taken back")
+                    warn!(run = run.id, error = %chain(&error), "proposal was not taken back");
                 }
             }
         }
@@ -147,6 +147,7 @@ impl Driver {
         let why = ended.and_then(|decision| decision.reason.as_ref());
         let why = why.map(|reason| format!(": {reason}")).unwrap_or_default();
         let was_approved = proposal.approvals.len() >= usize::from(proposal.policy.approvers);
+        let is_newer = ended.is_some_and(|decision| run.updated_at > decision.at);
         match proposal.status {
             ProposalStatus::Denied => {
                 self.end(run, RunState::Cancelled, format!("denied by {by}{why}"))
@@ -160,7 +161,8 @@ impl Driver {
                 )
                 .await
             }
-            ProposalStatus::Expired if !was_approved => {
+            // Whoever resumed the run after that wants it to be asked again.
+            ProposalStatus::Expired if !was_approved && !is_newer => {
                 self.end(run, RunState::Failed, "nobody decided in time".into())
                     .await
             }

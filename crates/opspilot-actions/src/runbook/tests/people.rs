@@ -1,7 +1,9 @@
 //! Steps of people, checks, and what people do with runs.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use opspilot_core::safety::gate::Verb;
 use opspilot_core::safety::proposal::ProposalStatus;
 use opspilot_core::safety::runbook::RunState;
 use serde_json::json;
@@ -90,4 +92,45 @@ async fn a_paused_run_does_nothing_although_it_is_approved() {
     scene.pass(1).await;
     assert!(scene.is_in(RunState::Completed).await);
     assert_eq!(scene.fake.done().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proposal_for_the_whole_is_taken_back_when_no_step_is_left_that_needs_it() {
+    let manual = json!({ "kind": "manual", "title": "Look" });
+    let mut options = runbook(&json!([restart(), restart(), manual]));
+    options["requireApprovalPerStep"] = json!(false);
+    let scene = Scene::new(options).await;
+    let (runs, ann) = (&scene.bench.runbooks, somebody("ann"));
+    scene.create("i").await;
+    let id = scene.only().await.id;
+    runs.skip(&id, 0, &ann, None).await.unwrap();
+    scene.pass(1).await;
+    assert_eq!(
+        scene.line().await,
+        "awaiting_approval: skipped pending pending"
+    );
+    assert_eq!(scene.proposals(ProposalStatus::Pending).await.len(), 1);
+    runs.skip(&id, 1, &ann, None).await.unwrap();
+    scene.pass(1).await;
+    assert_eq!(
+        scene.line().await,
+        "running: skipped skipped awaiting_person"
+    );
+    assert!(scene.proposals(ProposalStatus::Pending).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn resuming_a_run_whose_proposal_expired_meanwhile_asks_again() {
+    let scene = Scene::new(runbook(&json!([restart()]))).await;
+    let (runs, ann) = (&scene.bench.runbooks, somebody("ann"));
+    scene.create("i").await;
+    let id = scene.only().await.id;
+    runs.pause(&id, &ann, None).await.unwrap();
+    scene.clock.advance(Duration::from_mins(61));
+    scene.decide(Verb::Approve).await.unwrap_err();
+    scene.pass(1).await;
+    runs.resume(&id, &ann, None).await.unwrap();
+    scene.pass(1).await;
+    scene.approve().await;
+    assert!(scene.is_in(RunState::Completed).await);
 }

@@ -70,6 +70,10 @@ fn unsafe_values_are_refused_and_safe_ones_are_not() {
             &[],
         ),
         ("auth: {enabled: false, jwtSecret: short}", &[]),
+        (
+            "auth: {enabled: true, jwtPreviousSecret: short}",
+            &["auth.jwtPreviousSecret"],
+        ),
         ("auth: {enabled: false}", &[]),
         (
             "modules: {ui.api: {corsOrigin: '*'}}",

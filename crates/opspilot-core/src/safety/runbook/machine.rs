@@ -155,8 +155,10 @@ impl Run {
         let Some(step) = self.steps.get_mut(index) else {
             return Vec::new();
         };
-        let was_waiting = step.state == StepState::AwaitingApproval;
-        let unused = step.proposal.clone().filter(|_| was_waiting);
+        let left_out = step
+            .proposal
+            .clone()
+            .filter(|_| state == StepState::Skipped);
         step.state = state;
         step.ended_at = Some(now);
         if let Some(output) = output {
@@ -164,10 +166,11 @@ impl Run {
         }
         step.ended_by = actor.map(str::to_owned);
         let has_failed = state == StepState::Failed && !step.step.may_fail;
-        self.to_withdraw.extend(unused.map(|(id, _)| id));
+        self.to_withdraw
+            .extend(left_out.map(|(id, _)| id).filter(|id| !self.needs(id)));
         let mut told = vec![Told::Step(self.step_over(index))];
         self.updated_at = now;
-        self.due_at = (self.state == RunState::Running).then_some(now);
+        self.due_at = self.state.holds_slot().then_some(now);
         if state == StepState::Unknown {
             let note = "the server stopped while the step was under way: look what it did, then skip it, say that it is done, or run it again";
             self.pause(format!("step {}: {note}", index + 1), now);
@@ -260,6 +263,12 @@ impl Run {
         }
         self.go_on(now);
         Ok(self.end_step(StepState::Skipped, note, Some(actor), now))
+    }
+
+    /// True if a step that is not over has its action in `proposal`.
+    fn needs(&self, proposal: &str) -> bool {
+        let mut left = self.steps.iter().filter(|step| step.needs_approval());
+        left.any(|step| step.proposal.as_ref().is_some_and(|(id, _)| id == proposal))
     }
 
     /// The run is no longer paused.

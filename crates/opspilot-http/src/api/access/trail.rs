@@ -20,6 +20,9 @@ const PER_MINUTE: usize = 20;
 
 const WINDOW: Duration = Duration::from_mins(1);
 
+/// How many refusals are written in a minute of all addresses together.
+const PER_MINUTE_OF_ALL: usize = 200;
+
 /// How many addresses have a count of their own; all further ones share one.
 const CLIENTS: usize = 256;
 
@@ -34,6 +37,7 @@ pub(in crate::api) struct Trail {
 struct Table {
     own: HashMap<IpAddr, Written>,
     shared: Written,
+    all: SlidingWindow,
 }
 
 #[derive(Debug)]
@@ -61,6 +65,7 @@ impl Default for Trail {
             table: Mutex::new(Table {
                 own: HashMap::new(),
                 shared: Written::default(),
+                all: SlidingWindow::new(PER_MINUTE_OF_ALL, WINDOW),
             }),
         }
     }
@@ -120,27 +125,39 @@ impl Trail {
         let elapsed = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
         let now = Timestamp::from_millis(elapsed);
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = table.of(client(address), now);
-        match written.window.admit(now) {
-            Decision::Admitted { .. } => Some(std::mem::take(&mut written.left_out)),
-            Decision::Refused { .. } => {
-                written.left_out += 1;
-                None
-            }
-        }
+        table.admit(client(address), now)
     }
 }
 
 impl Table {
-    fn of(&mut self, client: IpAddr, now: Timestamp) -> &mut Written {
-        let Self { own, shared } = self;
-        if own.len() >= CLIENTS && !own.contains_key(&client) {
-            own.retain(|_, written| written.left_out > 0 || !written.window.is_idle(now));
-            if own.len() >= CLIENTS {
-                return shared;
-            }
+    fn admit(&mut self, client: IpAddr, now: Timestamp) -> Option<u64> {
+        if self.own.len() >= CLIENTS && !self.own.contains_key(&client) {
+            self.forget(now);
         }
-        own.entry(client).or_default()
+        let Self { own, shared, all } = self;
+        let written = match own.len() < CLIENTS || own.contains_key(&client) {
+            true => own.entry(client).or_default(),
+            false => shared,
+        };
+        let is_admitted =
+            |window: &mut SlidingWindow| matches!(window.admit(now), Decision::Admitted { .. });
+        if is_admitted(&mut written.window) && is_admitted(all) {
+            return Some(std::mem::take(&mut written.left_out));
+        }
+        written.left_out += 1;
+        None
+    }
+
+    /// Makes room. What was left out of those that go is told with the shared count.
+    fn forget(&mut self, now: Timestamp) {
+        let Self { own, shared, .. } = self;
+        own.retain(|_, written| {
+            let is_idle = written.window.is_idle(now);
+            if is_idle {
+                shared.left_out += written.left_out;
+            }
+            !is_idle
+        });
     }
 }
 
@@ -163,12 +180,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn many_addresses_share_what_is_left() {
+    async fn many_addresses_together_write_no_more_than_all_may() {
         let trail = Trail::default();
         let addresses = (0..10_000u32).map(|n| IpAddr::V4((0x0a00_0000 + n).into()));
         let written = addresses
             .filter(|address| trail.admit(*address).is_some())
             .count();
-        assert_eq!(written, CLIENTS + PER_MINUTE);
+        assert_eq!(written, PER_MINUTE_OF_ALL);
+        assert_eq!(trail.table.lock().unwrap().own.len(), CLIENTS);
+        tokio::time::advance(WINDOW).await;
+        let later = (0..100u32).map(|n| IpAddr::V4((0x0b00_0000 + n).into()));
+        assert_eq!(
+            later
+                .filter(|address| trail.admit(*address) == Some(0))
+                .count(),
+            100
+        );
     }
 }

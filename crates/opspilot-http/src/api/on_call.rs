@@ -1,0 +1,93 @@
+//! Who is on call, and who stands in.
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State as Extract};
+use axum::http::StatusCode;
+use opspilot_core::oncall::{OnCallError, OverrideRequest};
+use serde_json::{Value, json as value};
+
+use super::answer::{Answer, json, json_with};
+use super::params::Params;
+use super::problem::{Code, Problem};
+use super::proposals::{Asked, REASON_LENGTH};
+use super::state::State;
+
+/// The longest id, in characters.
+const ID_LENGTH: usize = 200;
+
+/// `GET /on-call`
+pub(super) async fn list(Extract(state): Extract<State>, mut params: Params) -> Answer {
+    let at = params.time("at");
+    params.finish()?;
+    let at = at.unwrap_or_else(|| state.cx.clock.now());
+    let on_call = &state.cx.on_call;
+    let roster = on_call.roster();
+    let describe = |schedule: &str| -> Result<Value, Problem> {
+        let duty = on_call.who(schedule, at);
+        Ok(value!({
+            "schedule": schedule,
+            "person": duty.as_ref().and_then(|duty| duty.person.clone()),
+            "until": duty.and_then(|duty| duty.until),
+            "overrides": on_call.overrides(schedule)?,
+        }))
+    };
+    let schedules: Vec<_> = roster
+        .schedules
+        .iter()
+        .map(|schedule| describe(&schedule.id))
+        .collect::<Result<_, _>>()?;
+    let people: Vec<_> = roster
+        .people
+        .iter()
+        .map(|person| value!({ "id": person.id, "name": person.label(), "channels": person.channels }))
+        .collect();
+    json(&value!({ "at": at, "count": schedules.len(), "schedules": schedules, "people": people }))
+}
+
+/// `POST /on-call/overrides`
+pub(super) async fn add(mut asked: Asked) -> Answer {
+    let fields = &mut asked.fields;
+    let schedule = fields.required_text("schedule", ID_LENGTH);
+    let person = fields.required_text("person", ID_LENGTH);
+    let from = fields.required_time("from");
+    let until = fields.required_time("until");
+    let reason = fields.text("reason", REASON_LENGTH);
+    asked.fields.finish()?;
+    asked.state.require_storage()?;
+    let request = OverrideRequest {
+        schedule: schedule.unwrap_or_default(),
+        person: person.unwrap_or_default(),
+        from: from.unwrap_or_default(),
+        until: until.unwrap_or_default(),
+        reason,
+    };
+    let on_call = &asked.state.cx.on_call;
+    let added = on_call.add(request, &asked.caller.name()).await?;
+    json_with(StatusCode::CREATED, &added)
+}
+
+/// `DELETE /on-call/overrides/{id}`
+pub(super) async fn remove(id: Result<Path<String>, PathRejection>, asked: Asked) -> Answer {
+    let Path(id) = id.map_err(|_| Problem::of(Code::NO_SUCH_OVERRIDE))?;
+    asked.fields.finish()?;
+    asked.state.require_storage()?;
+    let on_call = &asked.state.cx.on_call;
+    json(&on_call.remove(&id, &asked.caller.name()).await?)
+}
+
+impl From<OnCallError> for Problem {
+    fn from(error: OnCallError) -> Self {
+        match error {
+            OnCallError::NoSuchOverride(_) => Self::of(Code::NO_SUCH_OVERRIDE),
+            OnCallError::Configured(_) | OnCallError::TooMany => {
+                Self::of(Code::NOT_NOW).detail(error.to_string())
+            }
+            OnCallError::NoSuchSchedule(_)
+            | OnCallError::NoSuchPerson(_)
+            | OnCallError::Time(_) => Self::of(Code::INVALID_REQUEST).detail(error.to_string()),
+            OnCallError::Storage(storage) => storage.into(),
+            OnCallError::Publish(publish) => publish.into(),
+            other => Self::internal(opspilot_core::error::chain(&other)),
+        }
+    }
+}
