@@ -42,6 +42,9 @@ struct Run {
     stderr: Stream<ChildStderr>,
     status: Option<WaitStatus>,
     started: Instant,
+    /// What descendants were seen last, when they are looked for again, see [`Run::look`].
+    seen: Vec<u32>,
+    look_at: Instant,
     /// When whatever is still there is killed, and why it was asked to end.
     ending: Option<(Instant, How)>,
     buffer: Vec<u8>,
@@ -81,6 +84,8 @@ impl Run {
             stderr: Stream::new(child.stderr.take()),
             status: None,
             started: Instant::now(),
+            seen: Vec::new(),
+            look_at: Instant::now(),
             ending: None,
             buffer: vec![0; 64 * 1024],
         }
@@ -96,11 +101,11 @@ impl Run {
             if let Some(how) = self.verdict() {
                 return Ok(how);
             }
-            let all = descendants::of(self.own);
-            if all.is_empty() && reaped.is_childless {
+            if reaped.is_childless {
                 return Ok(How::Lost("it vanished".to_owned()));
             }
-            self.limit(&all, is_cancelled);
+            self.look();
+            self.limit(is_cancelled);
         }
     }
 
@@ -118,12 +123,22 @@ impl Run {
         }
     }
 
+    /// Looks for descendants, if it is time. On a machine with many processes a look takes long, so that at most a tenth
+    /// of the time is spent with looking.
+    fn look(&mut self) {
+        let begin = Instant::now();
+        if begin >= self.look_at {
+            self.seen = descendants::of(self.own);
+            self.look_at = begin + begin.elapsed() * 10;
+        }
+    }
+
     /// Asks the program to end if it must.
-    fn limit(&mut self, all: &[u32], is_cancelled: bool) {
+    fn limit(&mut self, is_cancelled: bool) {
         if self.ending.is_some() {
             return;
         }
-        let too_many = all.len() as u64 > self.job.limits.processes;
+        let too_many = self.seen.len() as u64 > self.job.limits.processes;
         let how = if is_cancelled {
             How::Cancelled
         } else if self.started.elapsed() >= self.job.timeout() {
@@ -134,7 +149,7 @@ impl Run {
             return;
         };
         let grace = if too_many { Duration::ZERO } else { GRACE };
-        descendants::signal(all, Signal::TERM);
+        descendants::signal(&descendants::of(self.own), Signal::TERM);
         self.ending = Some((Instant::now() + grace, how));
     }
 

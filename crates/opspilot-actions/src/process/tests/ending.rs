@@ -185,6 +185,30 @@ async fn a_run_that_nobody_waits_for_is_ended() {
 }
 
 #[tokio::test]
+async fn a_program_does_not_outlive_its_supervisor() {
+    let place = Place::new(
+        "echo $PPID > supervisor; mv supervisor found; sleep 300",
+        60,
+    );
+    let (run, found) = (runner(), place.path().join("found"));
+    let kill = async {
+        while !found.exists() {
+            tokio::task::yield_now().await;
+        }
+        let pid: i32 = fs::read_to_string(&found).unwrap().trim().parse().unwrap();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    };
+    let (ended, ()) = tokio::join!(run.run(place.job.clone()), kill);
+    assert!(matches!(ended.how, How::Lost(_)), "{ended:?}");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !place.left_behind().is_empty() {
+        assert!(Instant::now() < deadline, "{:?}", place.left_behind());
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn a_helper_that_says_nothing_is_told_as_lost() {
     let place = Place::new("", 1);
     let silent = crate::process::Runner::with_helper("/bin/true".into(), Vec::new());
