@@ -149,7 +149,7 @@ impl Door {
         let credential = match Credential::of(headers) {
             Ok(Some(credential)) => credential,
             Ok(None) => return Err(self.refuse(address, "none")),
-            Err(_) => return Err(self.refuse_bad(address, "malformed")),
+            Err(_) => return Err(self.refuse(address, "malformed")),
         };
         // Others behind the same address keep what cannot be guessed.
         let wait = access.guesses.wait(address);
@@ -160,7 +160,12 @@ impl Door {
         let caller = match self.identify(authenticator, &credential, address).await {
             Ok(caller) => caller,
             Err(Refused::Broken(error)) => return Err(error.into()),
-            Err(refused) => return Err(self.refuse_bad(address, &refused.reason())),
+            Err(refused) => {
+                if credential.is_guessable() {
+                    access.guesses.count(address);
+                }
+                return Err(self.refuse(address, &refused.reason()));
+            }
         };
         self.check_csrf(headers, &caller)?;
         self.authorise(&caller)?;
@@ -228,12 +233,6 @@ impl Door {
         let subject = caller.identity().subject();
         self.write("auth.forbidden", caller.address(), subject, role_name(role));
         Err(Problem::of(Code::FORBIDDEN))
-    }
-
-    /// Refuses a request with a bad credential, which counts as a guess.
-    fn refuse_bad(&self, address: IpAddr, reason: &str) -> Problem {
-        self.state.access.guesses.count(address);
-        self.refuse(address, reason)
     }
 
     fn refuse(&self, address: IpAddr, reason: &str) -> Problem {

@@ -14,7 +14,7 @@ const WINDOW: Duration = Duration::from_mins(1);
 /// How many clients have a count of their own; all further ones share one.
 const CLIENTS: usize = 1_024;
 
-/// Counts bad credentials by client address, for a minute.
+/// Counts bad credentials by client address, for a minute. A table of a fixed size, whoever asks.
 #[derive(Debug)]
 pub(in crate::api) struct Guesses {
     limit: usize,
@@ -29,7 +29,7 @@ struct Table {
 
 #[derive(Debug, Default)]
 struct Count {
-    /// When the guesses of the last minute were made; at most as many as the limit.
+    /// When the latest guesses were made, oldest first; at most as many as the limit.
     at: Vec<Instant>,
     /// How many are being checked.
     pending: usize,
@@ -61,7 +61,7 @@ impl Guesses {
     /// Counts a guess.
     pub(in crate::api) fn count(&self, address: IpAddr) {
         let mut table = self.lock();
-        table.of(address).at.push(Instant::now());
+        table.of(address).push(self.limit);
     }
 
     /// Begins an attempt. Attempts that run at the same time count as if they failed, so that many at once get no
@@ -104,7 +104,7 @@ impl Drop for Attempt<'_> {
         let count = table.of(self.address);
         count.pending = count.pending.saturating_sub(1);
         if !self.is_good {
-            count.at.push(Instant::now());
+            count.push(self.guesses.limit);
         }
     }
 }
@@ -124,6 +124,13 @@ impl Table {
 }
 
 impl Count {
+    fn push(&mut self, limit: usize) {
+        if self.at.len() >= limit {
+            self.at.remove(0);
+        }
+        self.at.push(Instant::now());
+    }
+
     fn wait(&mut self, limit: usize) -> Option<u32> {
         self.at.retain(|at| at.elapsed() < WINDOW);
         let over = self.at.len().checked_sub(limit)?;
@@ -174,6 +181,18 @@ mod tests {
         drop((two, three));
         assert!(guesses.attempt(HERE).is_err());
         assert_eq!(guesses.wait(HERE), Some(60));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_of_guesses_takes_no_more_room() {
+        let guesses = Guesses::new(3);
+        for _ in 0..10_000 {
+            guesses.count(HERE);
+        }
+        tokio::time::advance(Duration::from_secs(30)).await;
+        guesses.count(HERE);
+        assert_eq!(guesses.lock().own[&HERE].at.len(), 3);
+        assert_eq!(guesses.wait(HERE), Some(30));
     }
 
     #[tokio::test(start_paused = true)]
