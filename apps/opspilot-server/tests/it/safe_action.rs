@@ -1,8 +1,10 @@
 //! The whole way: a service that really fails, is found in its log, proposed for a restart, approved by a second person,
 //! restarted, seen to work again, and proved from the audit log.
 
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 
 use crate::common::files::Site;
@@ -47,6 +49,7 @@ impl Manager {
             .arg("manager.sh")
             .current_dir(site.path("svc"))
             .stdin(Stdio::null())
+            .process_group(0)
             .spawn();
         Self(manager.expect("a shell can be started"))
     }
@@ -54,7 +57,11 @@ impl Manager {
 
 impl Drop for Manager {
     fn drop(&mut self) {
-        self.0.kill().ok();
+        // The service is in the manager's group.
+        let group = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw);
+        if let Some(group) = group {
+            kill_process_group(group, Signal::KILL).ok();
+        }
         self.0.wait().ok();
     }
 }

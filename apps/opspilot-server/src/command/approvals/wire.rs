@@ -62,17 +62,23 @@ impl Request {
     /// Everything that somebody who decides should see, line by line; texts are not escaped yet.
     pub(super) fn details(&self) -> Vec<Line> {
         let mut lines = vec![
-            Line::pair("proposal", &self.id),
-            Line::pair("status", self.status.as_str()),
-            Line::pair("proposed by", &self.requested_by),
-            Line::pair("at", &self.requested_at.to_string()),
             Line::pair("what for", &self.description),
             Line::pair("why", &self.reasoning),
         ];
+        for (number, deed) in (1..).zip(&self.actions) {
+            if self.actions.len() > 1 {
+                lines.push(Line::title(&format!("step {number}")));
+            }
+            deed.describe(&mut lines);
+        }
+        lines.push(Line::pair("needs", &self.needs()));
+        lines.push(Line::pair("proposed by", &self.requested_by));
+        lines.push(Line::pair("at", &self.requested_at.to_string()));
         if let Some(incident) = &self.incident_id {
             lines.push(Line::pair("incident", incident));
         }
-        lines.push(Line::pair("needs", &self.needs()));
+        lines.push(Line::pair("status", self.status.as_str()));
+        lines.push(Line::pair("proposal", &self.id));
         for decision in &self.approvals {
             let reason = decision.reason.as_deref().unwrap_or("no reason given");
             lines.push(Line::pair(
@@ -83,12 +89,6 @@ impl Request {
         if let Some(ended) = &self.ended {
             let reason = ended.reason.as_deref().unwrap_or("no reason given");
             lines.push(Line::pair("ended by", &format!("{} ({reason})", ended.by)));
-        }
-        for (number, deed) in (1..).zip(&self.actions) {
-            if self.actions.len() > 1 {
-                lines.push(Line::title(&format!("step {number}")));
-            }
-            deed.describe(&mut lines);
         }
         lines
     }
@@ -166,15 +166,15 @@ impl Deed {
             }
         }
         lines.push(Line::pair("target", &self.plan.target));
-        lines.extend(self.plan.touches.iter().map(|it| Line::pair("touches", it)));
-        lines.extend(self.plan.limits.iter().map(|it| Line::pair("limit", it)));
-        lines.push(Line::pair("success", &self.plan.success));
-        lines.extend(self.plan.rollback.iter().map(|it| Line::pair("if not", it)));
         lines.extend(self.precondition.iter().map(|it| Line::pair("now", it)));
         lines.push(Line::pair(
             "dry run",
             self.dry_run.as_deref().unwrap_or("not possible here"),
         ));
+        lines.push(Line::pair("success", &self.plan.success));
+        lines.extend(self.plan.rollback.iter().map(|it| Line::pair("if not", it)));
+        lines.extend(self.plan.touches.iter().map(|it| Line::pair("touches", it)));
+        lines.extend(self.plan.limits.iter().map(|it| Line::pair("limit", it)));
         if !self.from_evidence.is_empty() {
             let names = self.from_evidence.join(", ");
             lines.push(Line::of(
