@@ -238,7 +238,7 @@ mod tests {
         );
         check(&page, &["| `m` | counter | `module` | Count. |"]);
         let page = routes(&json!([{"method": "GET", "path": "/api/livez", "summary": "Alive."}]));
-        check(&page, &["| GET | `/api/livez` |  | Alive. |"]);
+        check(&page, &["| GET | `/api/livez` |  |  | Alive. |"]);
         assert_eq!(routes(&Value::Null).lines().count(), 5);
     }
 

@@ -1,7 +1,7 @@
 //! The catalogue: what the configuration allows to be done, and nothing else.
 //!
 //! An entry names a program, unit, address or workload, and the parameters that a proposal may fill in, each with a
-//! schema. [`Prepared`] is an entry that was checked whole; it becomes a type of action once there is a
+//! schema. `Prepared` is an entry that was checked whole; it becomes a type of action once there is a
 //! world to act on.
 
 mod argument;

@@ -1,4 +1,4 @@
-//! The one door: proposals in, and an [`Approved`] out for whoever presents the right token.
+//! The one door: proposals in, and an [`Approved`](super::action::Approved) out for whoever presents the right token.
 //!
 //! What is decided is stored in one transaction with its audit entry, its event and the incident's timeline; a token is
 //! used up before its action begins. Whoever holds a [`Gate`] reads; what else somebody may do they are given apart, see

@@ -1,7 +1,7 @@
 //! Carries approved actions out: the only caller of executors.
 //!
 //! It keeps the tokens of approvals in memory until they are used or too old. An action that was approved starts at once,
-//! unless its proposer holds it: then the proposer says when ([`Runner::start`]). At most [`PARALLEL`] actions run at a
+//! unless its proposer holds it: then the proposer says when. At most [`PARALLEL`] actions run at a
 //! time; the others wait, and expire with their approval.
 
 use std::collections::HashMap;
