@@ -20,6 +20,8 @@ pub(crate) static DETECTOR: Manifest = Manifest {
         "incident.created",
         "incident.escalated",
         "enrichment.completed",
+        "action.executed",
+        "action.withdrawn",
     ],
     ..Manifest::new("detector.regex", Category::Detector, "")
 };

@@ -1,12 +1,14 @@
 //! Lines for people at a terminal.
 
+mod actions;
+
 use std::io::{IsTerminal as _, Write as _};
 
 use async_trait::async_trait;
 use opspilot_core::bus::DeliveryError;
 use opspilot_core::error::escape;
 use opspilot_core::event::{
-    ActionProposed, EnrichmentCompleted, Envelope, Event, IncidentCreated, IncidentUpdated,
+    EnrichmentCompleted, Envelope, Event, IncidentCreated, IncidentUpdated,
 };
 use opspilot_core::incident::Severity;
 use opspilot_core::module::Tasks;
@@ -124,7 +126,7 @@ fn describe(event: &Envelope) -> String {
     created(event)
         .or_else(|| updated(event))
         .or_else(|| enriched(event))
-        .or_else(|| proposed(event))
+        .or_else(|| actions::describe(event))
         .unwrap_or_else(|| payload(event))
 }
 
@@ -173,19 +175,6 @@ fn enriched(event: &Envelope) -> Option<String> {
     } = &*enrichment;
     let text = summary.unwrap_or(enrichment_type);
     Some(format!("{text} [{enricher_module} {incident_id}]"))
-}
-
-fn proposed(event: &Envelope) -> Option<String> {
-    let action = read::<ActionProposed>(event)?;
-    let value = serde_json::to_value(&*action).ok()?;
-    let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
-    Some(format!(
-        "{}: {} [{} {}]",
-        text("actionType"),
-        text("description"),
-        text("requestedBy"),
-        text("requestId"),
-    ))
 }
 
 /// The start of the payload.

@@ -35,8 +35,11 @@ pub(super) fn draw(frame: &mut Frame<'_>, screen: &Screen, now: Timestamp) {
     if screen.mode == Mode::Details {
         details(frame, body, screen, now);
     } else {
+        // The list is as long as it must be, and leaves half to what is under the cursor.
+        let rows = u16::try_from(screen.requests.len()).unwrap_or(u16::MAX);
+        let height = rows.saturating_add(2).clamp(4, (body.height / 2).max(4));
         let [list, preview] =
-            Layout::vertical([Constraint::Percentage(45), Constraint::Percentage(55)]).areas(body);
+            Layout::vertical([Constraint::Length(height), Constraint::Min(3)]).areas(body);
         requests(frame, list, screen, now);
         details(frame, preview, screen, now);
     }

@@ -105,7 +105,19 @@ impl Campaign<'_> {
         )
     }
 
+    /// Lets a server see the logs once. Nobody can know of a log that was renamed before any server saw it.
+    fn make_known(site: &Site, shared: &Shared) {
+        let server = Server::start(site);
+        server.until("a first mark is stored", || {
+            let stored = server.client().metric("opspilot_incidents").ok()?;
+            (stored > 0).then_some(())
+        });
+        server.stop();
+        shared.is_known.store(true, Ordering::SeqCst);
+    }
+
     fn kill_again_and_again(self, site: &Site, kills: u64, random: &mut Random, shared: &Shared) {
+        Self::make_known(site, shared);
         for _ in 0..kills {
             let mut server = Server::launch(site);
             if random.once_in(5) {

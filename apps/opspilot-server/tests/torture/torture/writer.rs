@@ -22,6 +22,8 @@ const MARKED: u64 = 10;
 pub(super) struct Shared {
     /// Write no more.
     pub(super) ends: AtomicBool,
+    /// A server has seen every log; before that none is rotated.
+    pub(super) is_known: AtomicBool,
     /// How many marks were written.
     pub(super) written: AtomicU64,
     /// How many marks are stored.
@@ -62,7 +64,7 @@ pub(super) fn write(
         if rotation == Rotation::Compress && Instant::now() > compress_at {
             logs.iter_mut().try_for_each(Log::compress)?;
         }
-        if Instant::now() > rotate_at {
+        if Instant::now() > rotate_at && shared.is_known.load(Ordering::SeqCst) {
             if rotation.needs_reader() && !wait_for_reader(shared) {
                 break;
             }

@@ -155,7 +155,9 @@ pub(super) fn executed(execution: &Execution) -> ActionExecuted {
     let summary = |execution: &Execution| {
         let outcome = execution.outcome.as_ref()?;
         let verdict = execution.verdict.as_ref();
-        let verdict = verdict.map_or_else(String::new, |verdict| format!("; {}", verdict.detail));
+        let verdict = verdict.map_or_else(String::new, |verdict| {
+            format!("; check: {}", verdict.detail)
+        });
         Some(format!("{}{verdict}", outcome.summary))
     };
     ActionExecuted {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use opspilot_core::bus::Publication;
-use opspilot_core::event::IncidentCreated;
+use opspilot_core::clock::Timestamp;
+use opspilot_core::event::{ActionExecuted, ActionResult, ActionWithdrawn, IncidentCreated};
 use opspilot_core::incident::Severity;
 
 use super::super::console::line;
@@ -41,6 +42,48 @@ async fn a_hostile_line_drives_no_terminal() {
     );
     assert!(
         line.contains("a\\u{1b}]8;;http://x\\u{7}b\\u{d}\\u{a}c\\u{202e}d"),
+        "{line}"
+    );
+}
+
+#[tokio::test]
+async fn what_becomes_of_an_action_is_said_in_words() {
+    let executed = ActionExecuted {
+        request_id: "p".into(),
+        action_type: "restart-web".into(),
+        result: ActionResult::Unknown,
+        output: None,
+        executed_by: "systemd".into(),
+        executed_at: Timestamp::UNIX_EPOCH,
+        incident_id: None,
+    };
+    let failed = ActionExecuted {
+        result: ActionResult::Failure,
+        output: Some("exit code 0; check: exit code 1".into()),
+        ..executed.clone()
+    };
+    for (event, expected) in [
+        (
+            executed,
+            "restart-web ended in a way that nobody knows: LOOK AT THE TARGET [systemd p]",
+        ),
+        (
+            failed,
+            "restart-web FAILED: exit code 0; check: exit code 1 [systemd p]",
+        ),
+    ] {
+        let line = shown(Publication::new().event(event), false).await;
+        assert!(line.ends_with(expected), "{line}");
+    }
+    let withdrawn = ActionWithdrawn {
+        request_id: "p".into(),
+        status: "expired".into(),
+        ended_by: "core".into(),
+        reason: None,
+    };
+    let line = shown(Publication::new().event(withdrawn), false).await;
+    assert!(
+        line.ends_with("action.withdrawn expired by core [p]"),
         "{line}"
     );
 }
