@@ -7,10 +7,13 @@
 mod config;
 mod desk;
 mod policy;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod tracked;
 mod watch;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use opspilot_core::bus::Consumer;
@@ -26,6 +29,7 @@ pub use config::{
 
 use self::desk::Desk;
 use self::policy::Plan;
+use self::shown::Shown;
 use self::watch::Watch;
 
 pub(crate) const TOLD: MetricSpec = MetricSpec::counter(
@@ -82,6 +86,8 @@ impl Module for Escalation {
         let kinds = [IncidentCreated::TYPE, IncidentUpdated::TYPE];
         let consumer = cx.bus.consumer("", &kinds).await?;
         let desk = Desk::open(self.plan.clone(), cx).await?;
+        let shown = Shown(cx.store.collection().await?);
+        cx.on_call.offer_escalations(Some(Arc::new(shown)));
         self.ready = Some((desk, consumer));
         Ok(())
     }
@@ -95,6 +101,7 @@ impl Module for Escalation {
 
     async fn stop(&mut self, cx: &Context) -> Result<(), RunError> {
         cx.on_call.offer(Roster::default());
+        cx.on_call.offer_escalations(None);
         Ok(())
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! Time zones come from the database inside the binary, so the machine needs none and all machines agree.
 
+mod escalations;
 mod reach;
 mod record;
 mod rotation;
@@ -15,6 +16,7 @@ mod service;
 mod tests;
 mod zone;
 
+pub use escalations::{Escalation, Escalations};
 pub use reach::Reached;
 pub use record::{Channel, Override, OverrideRequest, Person, Source};
 pub use rotation::{Restriction, Rotation, Step, Weekday};

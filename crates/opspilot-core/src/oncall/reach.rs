@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::escalations::Escalations;
 use super::record::{Channel, Override, Person};
 use super::service::Roster;
 use crate::clock::Timestamp;
@@ -14,6 +15,8 @@ pub(super) struct State {
     /// The stand-ins that were entered, in the order of entry.
     pub(super) entered: Arc<[Override]>,
     pub(super) channels: BTreeMap<&'static str, Vec<Channel>>,
+    /// Whoever escalates.
+    pub(super) escalations: Option<Arc<dyn Escalations>>,
 }
 
 /// Whom and what a list of targets reaches at a moment.

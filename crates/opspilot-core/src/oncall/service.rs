@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+use super::escalations::Escalations;
 use super::reach::{Reached, State};
 use super::record::{Channel, Override, OverrideRequest, Person, Source};
 use super::schedule::{Duty, Schedule};
@@ -125,6 +126,17 @@ impl OnCall {
         self.change(|state| {
             state.channels.remove(owner);
         });
+    }
+
+    /// Says who escalates; `None` when nobody does any more.
+    pub fn offer_escalations(&self, escalations: Option<Arc<dyn Escalations>>) {
+        self.change(|state| state.escalations = escalations);
+    }
+
+    /// Whoever escalates, if anybody does.
+    #[must_use]
+    pub fn escalations(&self) -> Option<Arc<dyn Escalations>> {
+        self.read(|state| state.escalations.clone())
     }
 
     /// Follows every change of people, schedules, stand-ins and channels.

@@ -3,7 +3,8 @@
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State as Extract};
 use axum::http::StatusCode;
-use opspilot_core::oncall::{OnCallError, OverrideRequest};
+use opspilot_core::oncall::{Escalation, OnCallError, OverrideRequest};
+use serde::Serialize;
 use serde_json::{Value, json as value};
 
 use super::answer::{Answer, json, json_with};
@@ -42,6 +43,30 @@ pub(super) async fn list(Extract(state): Extract<State>, mut params: Params) -> 
         .map(|person| value!({ "id": person.id, "name": person.label(), "channels": person.channels }))
         .collect();
     json(&value!({ "at": at, "count": schedules.len(), "schedules": schedules, "people": people }))
+}
+
+/// `GET /escalations`
+pub(super) async fn escalations(Extract(state): Extract<State>, mut params: Params) -> Answer {
+    let (limit, cursor) = (params.limit(), params.cursor());
+    params.finish()?;
+    let (page, next) = match state.cx.on_call.escalations() {
+        Some(escalations) => escalations.page(cursor, limit).await?,
+        None => (Vec::new(), None),
+    };
+    json(&EscalationsBody {
+        count: page.len(),
+        escalations: page,
+        next_cursor: next.map(|cursor| cursor.to_string()),
+    })
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct EscalationsBody {
+    count: usize,
+    escalations: Vec<Escalation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
 }
 
 /// `POST /on-call/overrides`

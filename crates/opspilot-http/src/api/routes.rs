@@ -218,6 +218,11 @@ const ROUTES: &[Route] = &[
         "Leaves the step at hand out.",
         |verb| on(verb, runs::skip),
     ),
+    read(
+        "/escalations",
+        "Incidents that are escalated when nobody takes them, newest first.",
+        |verb| on(verb, on_call::escalations),
+    ),
     read("/on-call", "Who is on call, and until when.", |verb| {
         on(verb, on_call::list)
     }),
