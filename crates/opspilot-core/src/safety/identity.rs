@@ -69,6 +69,27 @@ impl Identity {
     }
 }
 
+/// True if two subjects name one person: they differ at most in case, in spaces around them and in characters that
+/// nobody sees. Whoever has two credentials counts once.
+pub(super) fn is_same_person(one: &str, other: &str) -> bool {
+    let folded = |subject: &str| -> String {
+        let seen = subject.trim().chars().filter(|c| !is_unseen(*c));
+        // There and back, for letters of which one case has several forms.
+        seen.flat_map(char::to_uppercase)
+            .flat_map(char::to_lowercase)
+            .collect()
+    };
+    one == other || folded(one) == folded(other)
+}
+
+/// Control characters, and those that only join, part or turn others (the default ignorable ones of Unicode 16, table
+/// `DerivedCoreProperties`, as far as a name may hold them).
+const fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{200b}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{e0000}'..='\u{e0fff}')
+}
+
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.subject)
