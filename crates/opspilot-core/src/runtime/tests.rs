@@ -334,16 +334,17 @@ async fn a_reload_is_audited_under_the_name_of_whoever_asked_for_it() {
     let mut runtime = start(BOTH).await.unwrap();
     let (system, audit) = (runtime.system().clone(), runtime.audit().clone());
     let mut requests = runtime.take_reload_requests().unwrap();
-    let asking = tokio::spawn(async move { system.reload("ann").await });
-    let request = requests.recv().await.unwrap();
-    let report = runtime
-        .reload_by(&request.by, config("modules:\n  enricher.fake: {}\n"))
-        .await
-        .unwrap();
-    request.answer.send(Ok(report)).unwrap();
-    asking.await.unwrap().unwrap();
+    let answering = async {
+        let request = requests.recv().await.unwrap();
+        let fewer = config("modules:\n  enricher.fake: {}\n");
+        let report = runtime.reload_by(&request.by, fewer).await.unwrap();
+        request.answer.send(Ok(report)).unwrap();
+        request.by
+    };
+    let (asked, by) = tokio::join!(system.reload("ann"), answering);
+    asked.unwrap();
     let wrong = config("modules:\n  connector.fake: { fails: new }\n");
-    runtime.reload_by(&request.by, wrong).await.unwrap_err();
+    runtime.reload_by(&by, wrong).await.unwrap_err();
     runtime.stop().await;
     let filter = crate::safety::audit::AuditFilter {
         actor: Some("ann".into()),

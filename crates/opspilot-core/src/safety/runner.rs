@@ -6,9 +6,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -109,7 +111,7 @@ impl Runner {
     ) -> Result<Proposal, GateError> {
         let (runner, id, by) = (self.clone(), id.to_owned(), by.clone());
         let decision = async move { runner.decide_whole(&id, verb, &by, reason).await };
-        match tokio::spawn(decision).await {
+        match self.0.tasks.spawn(decision).await {
             Ok(decided) => decided,
             // A panic goes on; nobody aborts the task but a runtime that ends.
             Err(error) => match error.try_into_panic() {
@@ -240,9 +242,9 @@ impl Runner {
 
     /// Carries an action out. Where the executor breaks off, nobody knows what it did.
     async fn see_through(&self, approved: Approved) {
-        let (runner, execution) = (self.clone(), approved.execution().to_owned());
-        let done = tokio::spawn(async move { runner.carry_out(approved).await }).await;
-        if done.is_err_and(|error| error.is_panic()) {
+        let execution = approved.execution().to_owned();
+        let done = AssertUnwindSafe(self.carry_out(approved)).catch_unwind();
+        if done.await.is_err() {
             error!(execution, "the executor broke off");
             let unknown = Ending {
                 state: ExecutionState::Unknown,
