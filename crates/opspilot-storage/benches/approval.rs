@@ -32,7 +32,7 @@ const APPROVED: usize = 500;
 
 /// Tells when it is carried out.
 #[derive(Debug)]
-struct Starts(mpsc::UnboundedSender<Instant>);
+struct Starts(mpsc::Sender<Instant>);
 
 #[async_trait]
 impl ActionType for Starts {
@@ -76,7 +76,7 @@ impl ActionType for Starts {
     }
 
     async fn execute(&self, _: Approved) -> Outcome {
-        self.0.send(Instant::now()).ok();
+        self.0.send(Instant::now()).await.ok();
         Outcome {
             succeeded: true,
             summary: "exit code 0".into(),
@@ -131,7 +131,7 @@ async fn fill(decisions: &Decisions) -> Result<(), Box<dyn Error>> {
 
 async fn measure(storage: &Storage) -> Result<Vec<Duration>, Box<dyn Error>> {
     let bench = Bench::on(open(storage).await?, SystemClock::shared()).await;
-    let (starts, mut started) = mpsc::unbounded_channel();
+    let (starts, mut started) = mpsc::channel(1);
     let types = BTreeMap::from([("bench".to_owned(), Arc::new(Starts(starts)) as _)]);
     bench.gate.catalogue().offer("bench", types);
     let decisions = bench.decisions();
