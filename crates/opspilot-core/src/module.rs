@@ -21,9 +21,9 @@ pub use manifest::{Category, Manifest};
 pub use order::OrderError;
 pub use registry::Registry;
 pub use system::METRICS as SYSTEM_METRICS;
-pub use system::ReloadRequests;
 pub(crate) use system::Watched;
 pub use system::{ModuleStatus, ReloadError, ReloadReport, System};
+pub use system::{ReloadRequest, ReloadRequests};
 
 pub use crate::event::ModuleState;
 pub use crate::health::{Health, HealthReporter, HealthStatus};

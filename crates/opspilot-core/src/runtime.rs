@@ -151,7 +151,7 @@ impl Runtime {
     }
 
     /// The requests for a reload that modules make; whoever drives the runtime answers them with
-    /// [`Runtime::reload`]. `None` when they were taken before.
+    /// [`Runtime::reload_by`]. `None` when they were taken before.
     #[must_use]
     pub fn take_reload_requests(&mut self) -> Option<ReloadRequests> {
         self.reloads.take()
@@ -163,10 +163,22 @@ impl Runtime {
     /// # Errors
     /// When `config` is wrong: nothing is changed then. When a module cannot start: it is off, the others run.
     pub async fn reload(&mut self, config: Config) -> Result<ReloadReport, StartError> {
+        self.reload_by(CORE.id, config).await
+    }
+
+    /// [`Runtime::reload`] on behalf of `actor`, whom the audit log names.
+    ///
+    /// # Errors
+    /// As [`Runtime::reload`].
+    pub async fn reload_by(
+        &mut self,
+        actor: &str,
+        config: Config,
+    ) -> Result<ReloadReport, StartError> {
         let result = self.go_over_to(config).await;
         match &result {
-            Ok(report) => self.tell(reloaded(report)).await,
-            Err(error) => self.tell_refused(&crate::error::chain(error)).await,
+            Ok(report) => self.tell(reloaded(actor, report)).await,
+            Err(error) => self.tell_refused(actor, &crate::error::chain(error)).await,
         }
         result
     }

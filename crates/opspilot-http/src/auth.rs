@@ -19,7 +19,7 @@ use opspilot_core::module::{Access, RunError};
 use opspilot_core::safety::credentials::{
     CredentialError, Credentials, Invalid, Session, SessionToken, Source,
 };
-use opspilot_core::safety::identity::{Identity, Kind, Method};
+use opspilot_core::safety::identity::{Identity, Kind, Method, is_reserved};
 
 use self::claims::Claims;
 use self::configured::ConfiguredKeys;
@@ -78,7 +78,7 @@ impl Authenticator {
         }
         let key = self.credentials.check_key(text).await??;
         let identity = Identity::vouch(key.label, key.role, key.kind, Method::ApiKey);
-        Ok((identity, Source::Key { id: key.id }))
+        Ok((own_name(identity)?, Source::Key { id: key.id }))
     }
 
     /// Who shows the bearer token `text`.
@@ -143,7 +143,15 @@ impl Authenticator {
 fn of_claims(claims: Claims) -> Result<Identity, Refused> {
     let role = claims.role.ok_or(Invalid::Malformed)?;
     let kind = claims.kind.unwrap_or(Kind::Service);
-    Ok(Identity::vouch(claims.subject, role, kind, Method::Jwt))
+    own_name(Identity::vouch(claims.subject, role, kind, Method::Jwt))
+}
+
+/// Refuses whoever is called like the server or a module of it.
+fn own_name(identity: Identity) -> Result<Identity, Refused> {
+    match is_reserved(identity.subject()) {
+        true => Err(Invalid::Malformed.into()),
+        false => Ok(identity),
+    }
 }
 
 impl Refused {

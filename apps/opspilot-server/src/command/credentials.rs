@@ -123,9 +123,9 @@ pub(super) fn operator() -> Identity {
 /// What is wrong with the request itself is the user's to mend.
 pub(super) fn failure(error: CredentialError) -> Failure {
     match error {
-        CredentialError::NotFound { .. } | CredentialError::TooLong { .. } => {
-            Failure::Usage(error.to_string())
-        }
+        CredentialError::NotFound { .. }
+        | CredentialError::TooLong { .. }
+        | CredentialError::Reserved(_) => Failure::Usage(error.to_string()),
         other => anyhow::Error::from(other).into(),
     }
 }

@@ -5,7 +5,7 @@ use opspilot_core::clock::SystemClock;
 use opspilot_core::config::{Config, StorageEngine};
 use opspilot_core::error::chain;
 use opspilot_core::metrics::Metrics;
-use opspilot_core::module::{ReloadError, ReloadReport};
+use opspilot_core::module::{ReloadError, ReloadReport, ReloadRequest};
 use opspilot_core::runtime::{Parts, Runtime};
 use opspilot_core::safety::audit::SigningKey;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -81,13 +81,13 @@ async fn drive(setup: &Setup, server: &mut Runtime, signals: &mut Signals) {
                 if signal == Asked::ToEnd {
                     return;
                 }
-                if let Err(failure) = reload(setup, server).await {
+                if let Err(failure) = reload(setup, server, "core").await {
                     error!("configuration not reloaded: {failure}");
                 }
             }
-            Some(answer) = next(&mut requests) => {
+            Some(ReloadRequest { by, answer }) = next(&mut requests) => {
                 // Whoever asked may have gone.
-                answer.send(reload(setup, server).await).ok();
+                answer.send(reload(setup, server, &by).await).ok();
             }
         }
     }
@@ -100,12 +100,16 @@ async fn next<T>(requests: &mut Option<tokio::sync::mpsc::Receiver<T>>) -> Optio
     }
 }
 
-async fn reload(setup: &Setup, server: &mut Runtime) -> Result<ReloadReport, ReloadError> {
+async fn reload(
+    setup: &Setup,
+    server: &mut Runtime,
+    actor: &str,
+) -> Result<ReloadReport, ReloadError> {
     let loaded = match setup.load() {
         Ok(loaded) => loaded,
         Err(errors) => {
             let reason = errors.to_string();
-            server.tell_refused(&reason).await;
+            server.tell_refused(actor, &reason).await;
             return Err(ReloadError(reason));
         }
     };
@@ -113,7 +117,7 @@ async fn reload(setup: &Setup, server: &mut Runtime) -> Result<ReloadReport, Rel
         warn!("{warning}");
     }
     server
-        .reload(loaded.config)
+        .reload_by(actor, loaded.config)
         .await
         .map_err(|error| ReloadError(chain(&error)))
 }

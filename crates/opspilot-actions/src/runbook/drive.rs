@@ -14,7 +14,8 @@ use opspilot_core::safety::execution::{Execution, ExecutionState};
 use opspilot_core::safety::gate::Gate;
 use opspilot_core::safety::powers::ModuleActions;
 use opspilot_core::safety::runbook::{
-    NotNow, Run, RunState, RunStep, RunbookError, RunbookRuns, StepKind, StepState, Told,
+    NotNow, Run, RunState, RunStep, RunbookError, RunbookRuns, StepKind, StepProposal, StepState,
+    Told,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -160,7 +161,11 @@ impl Driver {
     }
 
     async fn follow_action(&self, run: &Run, step: &RunStep) -> Result<Next, RunbookError> {
-        let Some((proposal, place)) = &step.proposal else {
+        let Some(StepProposal {
+            id: proposal,
+            index: place,
+        }) = &step.proposal
+        else {
             return self.propose_again(run).await;
         };
         let Some(execution) = self.execution(proposal, *place).await? else {

@@ -186,5 +186,5 @@ fn request_of(event: &Envelope) -> Option<String> {
 
 fn waits_for(run: &Run, request: &str) -> bool {
     let mut proposals = run.steps.iter().filter_map(|step| step.proposal.as_ref());
-    proposals.any(|(proposal, _)| proposal == request)
+    proposals.any(|proposal| proposal.id == request)
 }

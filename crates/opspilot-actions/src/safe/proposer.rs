@@ -346,6 +346,7 @@ fn draft(trigger: &Trigger, incident: &Incident) -> Result<Draft, String> {
         description: trigger.description.clone(),
         reasoning: format!("rule {reasoning} is for incidents like this one"),
         incident: Some(incident.id.clone()),
+        asked_by: None,
         held: false,
     })
 }

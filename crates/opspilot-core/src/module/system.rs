@@ -49,7 +49,7 @@ struct Inner {
     metrics: Metrics,
     clock: Arc<dyn Clock>,
     started_at: Timestamp,
-    reload: mpsc::Sender<oneshot::Sender<Result<ReloadReport, ReloadError>>>,
+    reload: mpsc::Sender<ReloadRequest>,
 }
 
 /// What the runtime tells the view of one module.
@@ -100,7 +100,16 @@ pub struct ReloadReport {
 pub struct ReloadError(pub String);
 
 /// The receiving end of reload requests.
-pub type ReloadRequests = mpsc::Receiver<oneshot::Sender<Result<ReloadReport, ReloadError>>>;
+pub type ReloadRequests = mpsc::Receiver<ReloadRequest>;
+
+/// Somebody who wants the configuration to be read again.
+#[derive(Debug)]
+pub struct ReloadRequest {
+    /// Who: a subject or a module id. The audit log names them.
+    pub by: String,
+    /// Where the outcome is told.
+    pub answer: oneshot::Sender<Result<ReloadReport, ReloadError>>,
+}
 
 impl System {
     pub(crate) fn new(bus: Bus, metrics: Metrics, clock: Arc<dyn Clock>) -> (Self, ReloadRequests) {
@@ -157,14 +166,16 @@ impl System {
         &self.0.bus
     }
 
-    /// Reads the configuration again and restarts the modules whose section changed.
+    /// Reads the configuration again on behalf of `by` and restarts the modules whose section changed.
     ///
     /// # Errors
     /// When the new configuration is wrong; nothing is changed then.
-    pub async fn reload(&self) -> Result<ReloadReport, ReloadError> {
+    pub async fn reload(&self, by: &str) -> Result<ReloadReport, ReloadError> {
         let stopping = || ReloadError("the server is stopping".into());
         let (answer, reply) = oneshot::channel();
-        self.0.reload.send(answer).await.map_err(|_| stopping())?;
+        let by = by.to_owned();
+        let request = ReloadRequest { by, answer };
+        self.0.reload.send(request).await.map_err(|_| stopping())?;
         reply.await.map_err(|_| stopping())?
     }
 

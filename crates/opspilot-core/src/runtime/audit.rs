@@ -45,9 +45,9 @@ impl Keeper {
 }
 
 impl Runtime {
-    /// Notes that a configuration was refused before the runtime saw it.
-    pub async fn tell_refused(&self, reason: &str) {
-        self.tell(Record::new("config.refused", CORE.id).detail("reason", reason))
+    /// Notes that a configuration was refused which `actor` asked for; also one that the runtime never saw.
+    pub async fn tell_refused(&self, actor: &str, reason: &str) {
+        self.tell(Record::new("config.refused", actor).detail("reason", reason))
             .await;
     }
 
@@ -83,8 +83,8 @@ impl Runtime {
     }
 }
 
-pub(super) fn reloaded(report: &ReloadReport) -> Record {
-    let mut record = Record::new("config.reloaded", CORE.id);
+pub(super) fn reloaded(actor: &str, report: &ReloadReport) -> Record {
+    let mut record = Record::new("config.reloaded", actor);
     if let Ok(Value::Object(details)) = serde_json::to_value(report) {
         record.details = details;
     }

@@ -328,3 +328,29 @@ async fn a_server_that_could_not_start_is_not_told_of_as_stopped() {
     let filter = crate::safety::audit::AuditFilter::default();
     assert_eq!(reader.list(&filter, None, 10).await.unwrap().0, []);
 }
+
+#[tokio::test]
+async fn a_reload_is_audited_under_the_name_of_whoever_asked_for_it() {
+    let mut runtime = start(BOTH).await.unwrap();
+    let (system, audit) = (runtime.system().clone(), runtime.audit().clone());
+    let mut requests = runtime.take_reload_requests().unwrap();
+    let answering = async {
+        let request = requests.recv().await.unwrap();
+        let fewer = config("modules:\n  enricher.fake: {}\n");
+        let report = runtime.reload_by(&request.by, fewer).await.unwrap();
+        request.answer.send(Ok(report)).unwrap();
+        request.by
+    };
+    let (asked, by) = tokio::join!(system.reload("ann"), answering);
+    asked.unwrap();
+    let wrong = config("modules:\n  connector.fake: { fails: new }\n");
+    runtime.reload_by(&by, wrong).await.unwrap_err();
+    runtime.stop().await;
+    let filter = crate::safety::audit::AuditFilter {
+        actor: Some("ann".into()),
+        ..crate::safety::audit::AuditFilter::default()
+    };
+    let (entries, _) = audit.list(&filter, None, 10).await.unwrap();
+    let actions: Vec<_> = entries.iter().rev().map(|entry| &*entry.action).collect();
+    assert_eq!(actions, ["config.reloaded", "config.refused"]);
+}

@@ -27,7 +27,7 @@ pub use token::{NewToken, SubjectRule, Token};
 use self::key::StoredKey;
 use self::session::StoredSession;
 use super::audit::{self, Audit};
-use super::identity::Identity;
+use super::identity::{Identity, is_reserved};
 
 /// The longest life of a key.
 pub const LONGEST_KEY_LIFE: Duration = Duration::from_hours(365 * 24);
@@ -86,6 +86,9 @@ pub enum CredentialError {
         /// The longest life.
         longest: Duration,
     },
+    /// The name is the server's own.
+    #[error("`{0}` is a name of the server or of a module: choose another")]
+    Reserved(String),
     /// The system gave no random bytes.
     #[error("the system gives no random numbers")]
     NoEntropy,
@@ -161,7 +164,7 @@ impl Credentials {
     /// Makes a key on behalf of `by`. The text is nowhere else: show it once.
     ///
     /// # Errors
-    /// When its life is too long, or it cannot be stored.
+    /// When its label is reserved, its life is too long, or it cannot be stored.
     pub async fn create_key(
         &self,
         by: &Identity,
@@ -172,6 +175,9 @@ impl Credentials {
                 kind: "key",
                 longest: LONGEST_KEY_LIFE,
             });
+        }
+        if is_reserved(&new.label) {
+            return Err(CredentialError::Reserved(new.label));
         }
         let text = KeyText::generate()?;
         let stored = StoredKey::new(&text, new, by, self.clock.now());
@@ -262,8 +268,11 @@ impl Credentials {
     /// Writes down a token that was issued on behalf of `by`; it does not count until then.
     ///
     /// # Errors
-    /// When it cannot be stored.
+    /// When its subject is reserved, or it cannot be stored.
     pub async fn add_token(&self, by: &Identity, new: NewToken) -> Result<Token, CredentialError> {
+        if is_reserved(&new.subject) {
+            return Err(CredentialError::Reserved(new.subject));
+        }
         let token = Token::new(new, by, self.clock.now());
         let over = self.over_tokens().await?;
         self.transact(

@@ -257,16 +257,13 @@ impl Gate {
         after: Option<Cursor>,
         limit: usize,
     ) -> Result<(Vec<Proposal>, Option<Cursor>), StorageError> {
-        let query = match &filter.incident {
-            Some(incident) => Query::by_index("incident", vec![vec![incident.to_string()]], limit),
-            None => Query::by_index("recent", filter.prefixes(), limit),
+        let index = match &filter.incident {
+            Some(_) => "incident",
+            None => "recent",
         };
+        let query = Query::by_index(index, filter.prefixes(), limit);
         let query = query.descending().after(after);
-        let (mut page, next) = self.0.books.proposals.query(&query).await?;
-        if filter.incident.is_some() && !filter.statuses.is_empty() {
-            page.retain(|proposal| filter.statuses.contains(&proposal.status));
-        }
-        Ok((page, next))
+        self.0.books.proposals.query(&query).await
     }
 
     /// The execution `id`, if there is one.
@@ -307,10 +304,12 @@ impl ProposalFilter {
         } else {
             &self.statuses
         };
-        statuses
-            .iter()
-            .map(|status| vec![status.as_str().to_owned()])
-            .collect()
+        let incident = self.incident.as_ref().map(ToString::to_string);
+        let prefix = |status: &ProposalStatus| {
+            let status = status.as_str().to_owned();
+            incident.clone().into_iter().chain([status]).collect()
+        };
+        statuses.iter().map(prefix).collect()
     }
 }
 

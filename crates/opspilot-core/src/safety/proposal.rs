@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::action::{Action, Digest};
 use super::catalogue::{Plan, Policy};
-use super::identity::{Identity, Kind, Role};
+use super::identity::{Identity, Kind, Role, is_same_person};
 use super::refusal::Refusal;
 use super::token::ApprovalToken;
 use crate::clock::Timestamp;
@@ -36,6 +36,9 @@ pub struct Proposal {
     pub reasoning: String,
     /// Who proposed it: a subject or a module id.
     pub requested_by: String,
+    /// The person whose wish it was, where a module proposed it for somebody. They may not decide it either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<String>,
     /// The incident that it should help, if any.
     pub incident_id: Option<IncidentId>,
     /// Who must approve it.
@@ -222,11 +225,8 @@ impl Proposal {
         now: Timestamp,
     ) -> Result<Approval, Refusal> {
         self.require_decider(by, now)?;
-        if self
-            .approvals
-            .iter()
-            .any(|earlier| earlier.by == by.subject())
-        {
+        let mut earlier = self.approvals.iter();
+        if earlier.any(|earlier| is_same_person(&earlier.by, by.subject())) {
             return Err(Refusal::AlreadyApproved);
         }
         self.approvals.push(Decision {
@@ -340,6 +340,7 @@ impl Proposal {
         match self.usable_token() {
             Err(other) => other,
             Ok(stored) if !token.is(&stored.digest) => Refusal::Foreign,
+            Ok(_) if self.status == ProposalStatus::Executing => Refusal::Busy,
             Ok(_) => {
                 self.end(
                     ProposalStatus::Refused,
@@ -364,17 +365,19 @@ impl Proposal {
 
     /// Notes how an action ended. An approval with actions left goes on being one.
     pub fn finish(&mut self, status: ProposalStatus) {
-        let is_left = self
-            .token
-            .as_ref()
-            .is_some_and(|token| token.bound.iter().any(Option::is_some));
         self.status = match status {
-            ProposalStatus::Succeeded if is_left => ProposalStatus::Approved,
+            ProposalStatus::Succeeded if self.has_more() => ProposalStatus::Approved,
             status => status,
         };
         if !self.status.is_open() {
             self.token = None;
         }
+    }
+
+    /// True if the token was not used for every action.
+    fn has_more(&self) -> bool {
+        let token = self.token.as_ref();
+        token.is_some_and(|token| token.bound.iter().any(Option::is_some))
     }
 
     fn check(&self, presented: &Presented<'_>, now: Timestamp) -> Result<(), Refusal> {
@@ -385,15 +388,24 @@ impl Proposal {
         if now >= self.expires_at {
             return Err(Refusal::Expired);
         }
-        let bound = token.bound.get(presented.index).ok_or(Refusal::Altered)?;
-        let bound = bound.as_ref().ok_or(Refusal::Used)?;
+        let bound = token.bound.get(presented.index);
+        if bound == Some(&None) {
+            return Err(Refusal::Used);
+        }
+        if self.status == ProposalStatus::Executing {
+            return Err(Refusal::Busy);
+        }
+        let bound = bound.and_then(Option::as_ref).ok_or(Refusal::Altered)?;
         let stored = self.actions.get(presented.index);
         let stored = stored.filter(|stored| stored.action.digest() == *bound);
         let stored = stored.ok_or(Refusal::Altered)?;
         if presented.action.digest() != *bound {
             return Err(Refusal::Altered);
         }
-        if *presented.policy != stored.policy {
+        // The second holds unless somebody wrote into the storage.
+        if *presented.policy != stored.policy
+            || self.approvers() < usize::from(presented.policy.approvers)
+        {
             return Err(Refusal::PolicyChanged);
         }
         if presented.observed != presented.action.precondition.as_deref() {
@@ -417,6 +429,25 @@ impl Proposal {
         }
     }
 
+    /// True if `subject` proposed it, or had a module propose it.
+    fn is_wish_of(&self, subject: &str) -> bool {
+        let wishers = [Some(&self.requested_by), self.asked_by.as_ref()];
+        let mut wishers = wishers.into_iter().flatten();
+        wishers.any(|wisher| is_same_person(wisher, subject))
+    }
+
+    /// How many different people who may decide it have approved it.
+    fn approvers(&self) -> usize {
+        let names = self.approvals.iter().map(|decision| decision.by.as_str());
+        let mut people: Vec<&str> = Vec::new();
+        for name in names.filter(|name| !self.is_wish_of(name)) {
+            if !people.iter().any(|known| is_same_person(known, name)) {
+                people.push(name);
+            }
+        }
+        people.len()
+    }
+
     fn require_decider(&mut self, by: &Identity, now: Timestamp) -> Result<(), Refusal> {
         if by.kind() != Kind::Human {
             return Err(Refusal::NotAPerson);
@@ -424,7 +455,7 @@ impl Proposal {
         if by.role() < self.policy.role {
             return Err(Refusal::RoleTooLow);
         }
-        if by.subject() == self.requested_by {
+        if self.is_wish_of(by.subject()) {
             return Err(Refusal::OwnProposal);
         }
         if self.status == ProposalStatus::Pending && self.expire(now) {
@@ -458,7 +489,7 @@ impl Record for Proposal {
             },
             IndexSpec {
                 name: "incident",
-                prefix: 1,
+                prefix: 2,
             },
         ],
     };
@@ -483,7 +514,7 @@ impl Record for Proposal {
                 sort: self.expires_at.as_millis(),
             }),
             self.incident_id.as_ref().map(|id| IndexEntry {
-                prefix: vec![id.to_string()],
+                prefix: vec![id.to_string(), self.status.as_str().to_owned()],
                 sort: created,
             }),
         ]

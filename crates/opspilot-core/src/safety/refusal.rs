@@ -46,6 +46,9 @@ pub enum Refusal {
     /// The token was used for this action before.
     #[error("the approval was used already")]
     Used,
+    /// Another action of the proposal is being done.
+    #[error("another action of it is being done")]
+    Busy,
     /// The token is not the one that this approval gave out.
     #[error("the token belongs to another approval")]
     Foreign,
@@ -83,6 +86,7 @@ impl Refusal {
             Self::Cancelled => "cancelled",
             Self::Expired => "expired",
             Self::Used => "used",
+            Self::Busy => "busy",
             Self::Foreign => "foreign",
             Self::Altered => "altered",
             Self::PolicyChanged => "policy-changed",

@@ -14,5 +14,7 @@ mod service;
 mod tests;
 
 pub use machine::{NotNow, Told};
-pub use record::{Run, RunState, RunStep, Runbook, Step, StepAction, StepKind, StepState};
+pub use record::{
+    Run, RunState, RunStep, Runbook, Step, StepAction, StepKind, StepProposal, StepState,
+};
 pub use service::{RunbookError, RunbookRuns, Runbooks};

@@ -6,9 +6,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -99,8 +101,27 @@ impl Runner {
     /// [`GateError::Refused`] with its reason, which is audited; or when nothing can be stored.
     ///
     /// # Cancel safety
-    /// When the future is dropped, the decision may be stored and the action not be done; the approval expires then.
+    /// When the future is dropped, the decision is stored and carried out all the same.
     pub(super) async fn decide(
+        &self,
+        id: &str,
+        verb: Verb,
+        by: &Identity,
+        reason: Option<String>,
+    ) -> Result<Proposal, GateError> {
+        let (runner, id, by) = (self.clone(), id.to_owned(), by.clone());
+        let decision = async move { runner.decide_whole(&id, verb, &by, reason).await };
+        match self.0.tasks.spawn(decision).await {
+            Ok(decided) => decided,
+            // A panic goes on; nobody aborts the task but a runtime that ends.
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+
+    async fn decide_whole(
         &self,
         id: &str,
         verb: Verb,
@@ -135,11 +156,11 @@ impl Runner {
         if self.0.cancel.is_cancelled() {
             return Err(StartError::Stopping);
         }
-        let token = self.token(id, proposer)?;
+        let (token, until) = self.token(id, proposer)?;
         let (runner, id) = (self.clone(), id.to_owned());
         self.0
             .tasks
-            .spawn(async move { runner.run(&id, index, &token).await });
+            .spawn(async move { runner.run(&id, index, (&token, until)).await });
         Ok(())
     }
 
@@ -160,7 +181,7 @@ impl Runner {
         }
     }
 
-    fn token(&self, id: &str, proposer: &str) -> Result<Arc<ApprovalToken>, StartError> {
+    fn token(&self, id: &str, proposer: &str) -> Result<(Arc<ApprovalToken>, Instant), StartError> {
         let mut tokens = self.lock();
         let now = Instant::now();
         tokens.retain(|_, held| held.until > now);
@@ -168,11 +189,11 @@ impl Runner {
         if held.proposer != proposer {
             return Err(StartError::NotTheProposer);
         }
-        let token = Arc::clone(&held.token);
+        let found = (Arc::clone(&held.token), held.until);
         if held.is_for_one {
             tokens.remove(id);
         }
-        Ok(token)
+        Ok(found)
     }
 
     fn keep_token(&self, proposal: &Proposal, token: ApprovalToken) {
@@ -197,18 +218,42 @@ impl Runner {
         );
     }
 
-    async fn run(&self, id: &str, index: usize, token: &ApprovalToken) {
+    async fn run(&self, id: &str, index: usize, (token, until): (&ApprovalToken, Instant)) {
         let permit = tokio::select! {
             () = self.0.cancel.cancelled() => return,
             permit = Arc::clone(&self.0.permits).acquire_owned() => permit,
         };
+        if until <= Instant::now() {
+            // By the clock of the day it may live on, if that was set back; then it expires unused.
+            warn!(
+                proposal = id,
+                "approved action was not executed: it waited for too long"
+            );
+            return;
+        }
         match self.0.gate.redeem(id, index, token).await {
-            Ok(approved) => self.carry_out(approved).await,
+            Ok(approved) => self.see_through(approved).await,
             Err(error) => {
                 warn!(proposal = id, error = %chain(&error), "approved action was not executed");
             }
         }
         drop(permit);
+    }
+
+    /// Carries an action out. Where the executor breaks off, nobody knows what it did.
+    async fn see_through(&self, approved: Approved) {
+        let execution = approved.execution().to_owned();
+        let done = AssertUnwindSafe(self.carry_out(approved)).catch_unwind();
+        if done.await.is_err() {
+            error!(execution, "the executor broke off");
+            let unknown = Ending {
+                state: ExecutionState::Unknown,
+                outcome: None,
+                verdict: None,
+                remark: Some("the executor broke off; look at the target, and propose it again if it is needed".into()),
+            };
+            self.end(&execution, unknown).await;
+        }
     }
 
     async fn carry_out(&self, approved: Approved) {
@@ -265,6 +310,13 @@ impl Runner {
             return;
         };
         let failed = &finished.action.action_type;
+        let asked_by = match self.0.gate.get(&finished.proposal_id).await {
+            Ok(found) => found.map(|failed| failed.asked_by.unwrap_or(failed.requested_by)),
+            Err(error) => {
+                error!(execution = finished.id, error = %chain(&error), "the compensation could not be proposed");
+                return;
+            }
+        };
         let draft = Draft {
             items: vec![Item {
                 action_type: name,
@@ -274,6 +326,7 @@ impl Runner {
             description: format!("Undo `{failed}`, which did not help"),
             reasoning: format!("Execution {} of `{failed}` failed", finished.id),
             incident: finished.incident_id.clone(),
+            asked_by,
             held: false,
         };
         if let Err(error) = self.0.gate.propose(draft, COMPENSATION).await {

@@ -45,7 +45,7 @@ pub(super) async fn reload(
     match state
         .cx
         .cancel
-        .run_until_cancelled(state.cx.system.reload())
+        .run_until_cancelled(state.cx.system.reload(&caller.name()))
         .await
     {
         Some(Ok(report)) => answer(&report),

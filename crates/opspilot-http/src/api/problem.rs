@@ -394,7 +394,7 @@ impl From<CredentialError> for Problem {
         match error {
             CredentialError::NotFound { kind: "key", .. } => Self::of(Code::NO_SUCH_KEY),
             CredentialError::NotFound { .. } => Self::of(Code::NO_SUCH_TOKEN),
-            CredentialError::TooLong { .. } => {
+            CredentialError::TooLong { .. } | CredentialError::Reserved(_) => {
                 Self::of(Code::INVALID_REQUEST).detail(error.to_string())
             }
             CredentialError::Storage(storage) => storage.into(),

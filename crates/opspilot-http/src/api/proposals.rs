@@ -175,6 +175,7 @@ impl Asked {
             description: description.unwrap_or_else(|| self.state.describe(&action_type)),
             reasoning: reasoning.unwrap_or_default(),
             incident: incident.map(IncidentId::from),
+            asked_by: None,
             held: false,
             items: vec![Item {
                 action_type,

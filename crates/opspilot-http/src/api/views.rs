@@ -18,6 +18,9 @@ pub(super) struct ProposalBody {
     description: String,
     reasoning: String,
     requested_by: String,
+    /// For whom a module proposed it: they may not decide it either.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked_by: Option<String>,
     requested_at: Timestamp,
     /// Until when somebody may decide; once approved, until when the approval is valid.
     expires_at: Timestamp,
@@ -60,6 +63,7 @@ impl From<Proposal> for ProposalBody {
             description: proposal.description,
             reasoning: proposal.reasoning,
             requested_by: proposal.requested_by,
+            asked_by: proposal.asked_by,
             requested_at: proposal.created_at,
             expires_at: proposal.expires_at,
             incident_id: proposal.incident_id,

@@ -3,7 +3,7 @@
 use opspilot_core::config::{ApiKey, Kind, Role};
 use opspilot_core::module::RunError;
 use opspilot_core::safety::credentials::Source;
-use opspilot_core::safety::identity::{Identity, Method};
+use opspilot_core::safety::identity::{Identity, Method, is_reserved};
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
@@ -16,12 +16,12 @@ const SHORT: usize = 20;
 #[derive(Debug)]
 pub(super) struct ConfiguredKeys {
     keys: Vec<Configured>,
-    /// Tells sessions of this process from those of another, whose keys may have been others.
-    print: String,
 }
 
 struct Configured {
     hash: [u8; 32],
+    /// Tells sessions with this key from those with another of the same label, and from those of another process.
+    print: String,
     label: String,
     role: Role,
     kind: Kind,
@@ -39,11 +39,19 @@ impl ConfiguredKeys {
     /// Hashes `keys`.
     ///
     /// # Errors
-    /// When the system gives no random numbers.
+    /// When a label is a name of the server itself, or the system gives no random numbers.
     pub(super) fn new(keys: &[ApiKey]) -> Result<Self, RunError> {
-        let mut print = [0; 16];
+        if let Some(key) = keys.iter().find(|key| is_reserved(&key.label)) {
+            let message =
+                "is a name of the server or of a module: write another under `auth.apiKeys`";
+            return Err(RunError::message(format!(
+                "the label `{}` {message}",
+                key.label
+            )));
+        }
+        let mut salt = [0; 16];
         SystemRandom::new()
-            .fill(&mut print)
+            .fill(&mut salt)
             .map_err(|_| RunError::message("the system gives no random numbers"))?;
         for key in keys.iter().filter(|key| key.key.expose().len() < SHORT) {
             warn!(
@@ -53,6 +61,7 @@ impl ConfiguredKeys {
         }
         let hashed = |key: &ApiKey| Configured {
             hash: hash(key.key.expose()),
+            print: print(&salt, key.key.expose()),
             label: key.label.clone(),
             role: key.role,
             kind: key.kind,
@@ -60,7 +69,6 @@ impl ConfiguredKeys {
         let keys = keys.iter().filter(|key| !key.key.is_empty());
         Ok(Self {
             keys: keys.map(hashed).collect(),
-            print: print.iter().map(|byte| format!("{byte:02x}")).collect(),
         })
     }
 
@@ -75,15 +83,15 @@ impl ConfiguredKeys {
         let key = self.keys.get(usize::try_from(found).ok()?)?;
         let source = Source::Configured {
             label: key.label.clone(),
-            print: self.print.clone(),
+            print: key.print.clone(),
         };
         Some((key.identity(Method::ApiKey), source))
     }
 
     /// Who began a session with the key `label` of the process `print`.
     pub(super) fn again(&self, label: &str, print: &str) -> Option<Identity> {
-        let mut keys = self.keys.iter().filter(|_| print == self.print);
-        let key = keys.find(|key| key.label == label)?;
+        let mut keys = self.keys.iter();
+        let key = keys.find(|key| key.label == label && key.print == print)?;
         Some(key.identity(Method::Session))
     }
 }
@@ -94,8 +102,59 @@ impl Configured {
     }
 }
 
+/// A name for a key that tells nothing of it: nobody knows the salt, which ends with the process.
+fn print(salt: &[u8], key: &str) -> String {
+    let salted = [salt, key.as_bytes()].concat();
+    let digest = digest(&SHA256, &salted);
+    let bytes = digest.as_ref().iter().take(16);
+    bytes.map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn hash(text: &str) -> [u8; 32] {
     let mut hash = [0; 32];
     hash.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
     hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_keeps_to_its_key_among_those_of_one_label() {
+        let key = |text: &str, role, kind| ApiKey {
+            label: "ann".into(),
+            key: opspilot_core::config::Secret::new(text.to_owned()),
+            role,
+            kind,
+        };
+        let keys = ConfiguredKeys::new(&[
+            key("an admin's key of length", Role::Admin, Kind::Human),
+            key("a viewer's key of length", Role::Viewer, Kind::Service),
+        ])
+        .unwrap();
+        for (text, role) in [
+            ("an admin's key of length", Role::Admin),
+            ("a viewer's key of length", Role::Viewer),
+        ] {
+            let (_, source) = keys.find(text).unwrap();
+            let Source::Configured { label, print } = source else {
+                panic!("{source:?}")
+            };
+            assert_eq!(keys.again(&label, &print).unwrap().role(), role);
+            assert!(keys.again(&label, "").is_none());
+        }
+    }
+
+    #[test]
+    fn no_key_has_the_name_of_a_module() {
+        let key = ApiKey {
+            label: "action.safe".into(),
+            key: opspilot_core::config::Secret::new("a key of length enough".into()),
+            role: Role::Admin,
+            kind: Kind::Human,
+        };
+        let error = ConfiguredKeys::new(&[key]).unwrap_err();
+        assert!(error.to_string().contains("`action.safe`"), "{error}");
+    }
 }

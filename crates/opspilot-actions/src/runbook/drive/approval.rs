@@ -3,7 +3,9 @@
 use opspilot_core::error::chain;
 use opspilot_core::safety::gate::{Draft, GateError, Item, ProposalFilter};
 use opspilot_core::safety::proposal::{Proposal, ProposalStatus};
-use opspilot_core::safety::runbook::{Run, RunState, RunStep, RunbookError, StepState};
+use opspilot_core::safety::runbook::{
+    Run, RunState, RunStep, RunbookError, StepProposal, StepState,
+};
 use tracing::warn;
 
 use super::{Driver, Next, RECHECK, number};
@@ -21,7 +23,7 @@ impl Driver {
         let Some(step) = next else {
             return self.set_running(run).await;
         };
-        let Some((id, place)) = &step.proposal else {
+        let Some(StepProposal { id, index: place }) = &step.proposal else {
             return self.propose(run).await;
         };
         let Some(proposal) = self.gate().get(id).await? else {
@@ -234,7 +236,7 @@ impl Driver {
         };
         let is_used = |id: &str| {
             let mut used = run.steps.iter().filter_map(|step| step.proposal.as_ref());
-            used.any(|(used, _)| used == id)
+            used.any(|used| used.id == id)
         };
         let mut open = recent.into_iter().filter(same);
         Ok(open
@@ -298,6 +300,7 @@ fn draft(run: &Run, places: &[usize]) -> Draft {
             run.started_by, run.incident_id
         ),
         incident: Some(run.incident_id.clone()),
+        asked_by: Some(run.started_by.clone()),
         held: true,
     }
 }

@@ -157,6 +157,7 @@ async fn nothing_is_done_twice_or_unapproved_whenever_the_process_dies() {
             assert!(has_died || (done, approved) == (2, 2), "{done} {approved}");
             deaths += usize::from(has_died);
         }
-        assert!(deaths > 30, "{deaths} deaths");
+        // Writes that wait together are one: how many there are depends on who waits for whom.
+        assert!(deaths > 25, "{deaths} deaths");
     }
 }

@@ -25,6 +25,8 @@ pub struct Draft {
     pub reasoning: String,
     /// The incident that it should help, if any.
     pub incident: Option<IncidentId>,
+    /// The person whose wish it is, where a module proposes for somebody: they may not decide it.
+    pub asked_by: Option<String>,
     /// True if the actions start when the proposer says so, not at the approval.
     pub held: bool,
 }
@@ -71,6 +73,7 @@ pub(super) async fn prepare(
         description: draft.description,
         reasoning: draft.reasoning,
         requested_by: requested_by.to_owned(),
+        asked_by: draft.asked_by,
         incident_id: draft.incident,
         created_at: now,
         expires_at: now.plus(policy.max_age()),

@@ -204,6 +204,128 @@ async fn an_approval_whose_token_was_lost_expires_at_the_next_start() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_executor_that_breaks_off_leaves_an_unknown_end_and_no_open_execution() {
+    let place = Place::new().await;
+    place.fake.panic();
+    let proposal = place.propose("rosa").await;
+    place.approve(&proposal.id, "otto").await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_hours(1), place.ended(&proposal.id)).await;
+    assert_eq!(ended.unwrap().status, ProposalStatus::Unknown);
+    let (executions, _) = place.gate.executions(None, None, 10).await.unwrap();
+    assert_eq!(executions[0].state, ExecutionState::Unknown);
+    assert_eq!(place.audited().await.last().unwrap().0, "action.executed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_stands_still_keeps_no_waiting_approval_alive() {
+    let place = Place::new().await;
+    place.fake.hang();
+    for _ in 0..crate::safety::runner::PARALLEL {
+        let proposal = place.propose("rosa").await;
+        place.approve(&proposal.id, "otto").await.unwrap();
+    }
+    let late = place.propose("rosa").await;
+    place.approve(&late.id, "otto").await.unwrap();
+    // The clock of the day stands still, the one that nobody can set does not.
+    tokio::time::sleep(Duration::from_mins(16)).await;
+    place.fake.go_on();
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(place.fake.runs(), crate::safety::runner::PARALLEL);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_approval_whose_caller_leaves_is_carried_out_all_the_same() {
+    let place = Place::new().await;
+    let proposal = place.propose("rosa").await;
+    {
+        let approval = place.approve(&proposal.id, "otto");
+        let mut approval = std::pin::pin!(approval);
+        assert!(futures_util::poll!(&mut approval).is_pending());
+    }
+    let ended = tokio::time::timeout(Duration::from_mins(1), place.ended(&proposal.id)).await;
+    assert_eq!(ended.unwrap().status, ProposalStatus::Succeeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_undoes_an_action_is_not_decided_by_whoever_proposed_it() {
+    let place = Place::new().await;
+    place.fake.fail_check();
+    let proposal = place.propose("rosa").await;
+    place.approve(&proposal.id, "otto").await.unwrap();
+    let undo = place.next_of("action.compensation").await;
+    let own = place.approve(&undo.id, "rosa").await;
+    assert!(matches!(own, Err(GateError::Refused(Refusal::OwnProposal))));
+    place.approve(&undo.id, "otto").await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_of_one_incident_and_status_have_no_gaps() {
+    let place = Place::new().await;
+    let mut pending = Vec::new();
+    for number in 0..6 {
+        let draft = Draft {
+            incident: Some("i".into()),
+            ..fake::draft()
+        };
+        let proposal = place.module("rosa").propose(draft).await.unwrap();
+        place.clock.advance(Duration::from_secs(1));
+        if number % 2 == 0 {
+            place
+                .module("rosa")
+                .cancel(&proposal.id, None)
+                .await
+                .unwrap();
+        } else {
+            pending.insert(0, proposal.id);
+        }
+    }
+    let filter = ProposalFilter {
+        statuses: vec![ProposalStatus::Pending],
+        incident: Some("i".into()),
+    };
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let (page, next) = place.gate.list(&filter, after, 2).await.unwrap();
+        assert!(page.len() == 2 || next.is_none(), "{page:?}");
+        found.extend(page.into_iter().map(|proposal| proposal.id));
+        after = next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, pending);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_what_is_over_the_newest_are_kept_and_of_what_waits_everything() {
+    let place = Place::new().await;
+    let waiting = place.propose("rosa").await;
+    let mut over = Vec::new();
+    for _ in 0..5 {
+        place.clock.advance(Duration::from_secs(1));
+        let proposal = place.propose("rosa").await;
+        place.approve(&proposal.id, "otto").await.unwrap();
+        place.ended(&proposal.id).await;
+        over.push(proposal.id);
+    }
+    place.gate.prune(2).await.unwrap();
+    let (left, _) = place
+        .gate
+        .list(&ProposalFilter::default(), None, 10)
+        .await
+        .unwrap();
+    let left: Vec<_> = left.into_iter().map(|proposal| proposal.id).collect();
+    assert_eq!(left, [&over[4], &over[3], &waiting.id].map(Clone::clone));
+    let (executions, _) = place.gate.executions(None, None, 10).await.unwrap();
+    assert_eq!(executions.len(), 2);
+    assert!(
+        executions
+            .iter()
+            .all(|found| left.contains(&found.proposal_id))
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn pages_of_proposals_are_filtered_by_status_and_incident() {
     let place = Place::new().await;
     let first = place.propose("rosa").await;

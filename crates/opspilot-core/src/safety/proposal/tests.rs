@@ -67,6 +67,7 @@ fn proposal(approvers: u8, targets: &[&str]) -> Proposal {
         description: "Restart".into(),
         reasoning: "It hangs".into(),
         requested_by: "rosa".into(),
+        asked_by: None,
         incident_id: None,
         created_at: START,
         expires_at: START.plus(policy.max_age()),
@@ -327,4 +328,67 @@ fn a_lost_token_ends_the_approval() {
     assert!(proposal.lose_token(START));
     assert_eq!(proposal.status, ProposalStatus::Expired);
     assert_eq!(redeem(&mut proposal, START, |_| ()), Err(Refusal::Expired));
+}
+
+#[test]
+fn one_person_in_two_spellings_counts_once() {
+    for own in ["Rosa", "ROSA", " rosa", "ro\u{200b}sa"] {
+        let mut proposal = proposal(1, &["web"]);
+        let by = person(own, Role::Admin);
+        let result = proposal.approve(&by, None, &token(1), START);
+        assert_eq!(result, Err(Refusal::OwnProposal), "{own:?}");
+    }
+    let mut proposal = proposal(2, &["web"]);
+    let otto = person("otto@example.org", Role::Operator);
+    proposal.approve(&otto, None, &token(1), START).unwrap();
+    let again = person("Otto@Example.org", Role::Operator);
+    let result = proposal.approve(&again, None, &token(1), START);
+    assert_eq!(result, Err(Refusal::AlreadyApproved));
+}
+
+#[test]
+fn whoever_asked_a_module_for_it_decides_it_no_more_than_a_proposer() {
+    let mut proposal = Proposal {
+        requested_by: "action.runbook".into(),
+        asked_by: Some("otto".into()),
+        ..proposal(1, &["web"])
+    };
+    let otto = person("otto", Role::Admin);
+    let approved = proposal.approve(&otto, None, &token(1), START);
+    assert_eq!(approved, Err(Refusal::OwnProposal));
+    assert_eq!(proposal.deny(&otto, None, START), Err(Refusal::OwnProposal));
+    let anna = person("anna", Role::Operator);
+    proposal.approve(&anna, None, &token(1), START).unwrap();
+}
+
+#[test]
+fn fewer_approvals_than_the_action_asks_for_open_nothing() {
+    let mut proposal = proposal(2, &["web"]);
+    // Somebody wrote into the storage: the whole asks for less than its action.
+    proposal.policy.approvers = 1;
+    let otto = person("otto", Role::Operator);
+    let approval = proposal.approve(&otto, None, &token(1), START);
+    assert_eq!(approval, Ok(Approval::Complete));
+    let result = redeem(&mut proposal, START, |_| {});
+    assert_eq!(result, Err(Refusal::PolicyChanged));
+    assert_eq!(proposal.status, ProposalStatus::Refused);
+}
+
+#[test]
+fn the_actions_of_a_proposal_are_done_one_after_another() {
+    let mut proposal = proposal(1, &["web", "db"]);
+    let otto = person("otto", Role::Operator);
+    proposal.approve(&otto, None, &token(1), START).unwrap();
+    redeem(&mut proposal, START, |_| {}).unwrap();
+    let (token, proposed) = (token(1), proposal.actions[1].clone());
+    let second = Presented {
+        token: &token,
+        index: 1,
+        action: &proposed.action,
+        policy: &proposed.policy,
+        observed: Some("pid 7"),
+    };
+    assert_eq!(proposal.redeem(&second, START), Err(Refusal::Busy));
+    proposal.finish(ProposalStatus::Succeeded);
+    proposal.redeem(&second, START).unwrap();
 }

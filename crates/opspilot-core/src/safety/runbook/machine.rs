@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::record::{Run, RunState, RunStep, Runbook, Step, StepKind, StepState};
+use super::record::{Run, RunState, RunStep, Runbook, Step, StepKind, StepProposal, StepState};
 use crate::clock::Timestamp;
 use crate::event::{RunbookCompleted, RunbookStarted, RunbookStepCompleted};
 use crate::incident::IncidentId;
@@ -100,7 +100,10 @@ impl Run {
     pub fn proposed(&mut self, places: &[usize], proposal: &str, now: Timestamp) {
         for (action, index) in places.iter().enumerate() {
             if let Some(step) = self.steps.get_mut(*index) {
-                step.proposal = Some((proposal.to_owned(), action));
+                step.proposal = Some(StepProposal {
+                    id: proposal.to_owned(),
+                    index: action,
+                });
             }
         }
         self.updated_at = now;
@@ -118,7 +121,7 @@ impl Run {
         let lost = self.step_at_hand().and_then(|step| step.proposal.clone());
         for step in self.steps.iter_mut().filter(|step| step.needs_approval()) {
             if lost.is_some()
-                && step.proposal.as_ref().map(|(id, _)| id) == lost.as_ref().map(|(id, _)| id)
+                && step.proposal.as_ref().map(|of| &of.id) == lost.as_ref().map(|of| &of.id)
             {
                 *step = RunStep::pending(step.step.clone());
             }
@@ -167,7 +170,7 @@ impl Run {
         step.ended_by = actor.map(str::to_owned);
         let has_failed = state == StepState::Failed && !step.step.may_fail;
         self.to_withdraw
-            .extend(left_out.map(|(id, _)| id).filter(|id| !self.needs(id)));
+            .extend(left_out.map(|of| of.id).filter(|id| !self.needs(id)));
         let mut told = vec![Told::Step(self.step_over(index))];
         self.updated_at = now;
         self.due_at = self.state.holds_slot().then_some(now);
@@ -268,7 +271,7 @@ impl Run {
     /// True if a step that is not over has its action in `proposal`.
     fn needs(&self, proposal: &str) -> bool {
         let mut left = self.steps.iter().filter(|step| step.needs_approval());
-        left.any(|step| step.proposal.as_ref().is_some_and(|(id, _)| id == proposal))
+        left.any(|step| step.proposal.as_ref().is_some_and(|of| of.id == proposal))
     }
 
     /// The run is no longer paused.
@@ -306,7 +309,7 @@ impl Run {
         self.ended_at = Some(now);
         let unused = self.steps.iter().filter(|step| !step.state.is_final());
         let unused: BTreeSet<_> = unused
-            .filter_map(|step| Some(step.proposal.as_ref()?.0.clone()))
+            .filter_map(|step| Some(step.proposal.as_ref()?.id.clone()))
             .collect();
         self.to_withdraw.extend(unused);
         self.due_at = (!self.to_withdraw.is_empty()).then_some(now);

@@ -134,9 +134,9 @@ pub struct RunStep {
     pub step: Step,
     /// How far it has come.
     pub state: StepState,
-    /// The proposal that holds its action, and which of the proposal's actions that is, from 0.
+    /// The proposal that holds its action.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub proposal: Option<(String, usize)>,
+    pub proposal: Option<StepProposal>,
     /// When it began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
@@ -149,6 +149,16 @@ pub struct RunStep {
     /// Who ended it, if a person did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_by: Option<String>,
+}
+
+/// Where the action of a step is proposed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StepProposal {
+    /// The proposal.
+    pub id: String,
+    /// Which of the proposal's actions it is, from 0.
+    pub index: usize,
 }
 
 /// How far a step has come.

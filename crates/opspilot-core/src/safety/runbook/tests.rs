@@ -294,6 +294,8 @@ async fn viewers_do_nothing_and_programs_do_not_approve() {
     .unwrap();
     let refused = runs.complete_step(&run.id, 0, &agent, None).await;
     assert!(matches!(refused, Err(RunbookError::Forbidden(_))));
+    let refused = runs.skip(&run.id, 0, &agent, None).await;
+    assert!(matches!(refused, Err(RunbookError::Forbidden(_))));
     let refused = runs.abort(&run.id, &viewer, None).await;
     assert!(matches!(refused, Err(RunbookError::Forbidden(_))));
 }
@@ -331,4 +333,15 @@ async fn the_history_is_pruned_from_its_old_end_and_open_runs_stay() {
     assert_eq!(runs.prune(2).await.unwrap(), 0);
     assert_eq!(runs.get(&open.id).await.unwrap().id, open.id);
     assert_eq!(runs.list(&[], None, 10).await.unwrap().0.len(), 2);
+}
+
+#[test]
+fn the_proposal_of_a_step_is_served_by_its_names_and_read_as_it_was_stored_before() {
+    let mut run = start(&runbook("r", &[StepKind::Command]), true);
+    run.proposed(&[0], "p", NOW);
+    let mut json = serde_json::to_value(&run).unwrap();
+    let proposal = &mut json["steps"][0]["proposal"];
+    assert_eq!(*proposal, serde_json::json!({ "id": "p", "index": 0 }));
+    *proposal = serde_json::json!(["p", 0]);
+    assert_eq!(serde_json::from_value::<Run>(json).unwrap(), run);
 }

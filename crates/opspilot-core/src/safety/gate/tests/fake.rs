@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use serde_json::json;
+use tokio::sync::Notify;
 
 use super::*;
 use crate::clock::{ManualClock, Timestamp};
@@ -168,6 +169,7 @@ pub(super) fn draft() -> Draft {
         description: "Restart the web server".into(),
         reasoning: "It does not answer".into(),
         incident: None,
+        asked_by: None,
         held: false,
     }
 }
@@ -177,7 +179,9 @@ pub(super) fn draft() -> Draft {
 pub(super) struct Fake {
     runs: AtomicUsize,
     hangs: AtomicBool,
+    panics: AtomicBool,
     check_fails: AtomicBool,
+    go_on: Notify,
     pub(super) pid: AtomicUsize,
     pub(super) recipe: Mutex<&'static str>,
     pub(super) policy: Mutex<Policy>,
@@ -188,9 +192,20 @@ impl Fake {
         self.runs.load(Ordering::SeqCst)
     }
 
-    /// Every later execution never ends.
+    /// Every later execution does not end before [`Fake::go_on`].
     pub(super) fn hang(&self) {
         self.hangs.store(true, Ordering::SeqCst);
+    }
+
+    /// Lets every execution end.
+    pub(super) fn go_on(&self) {
+        self.hangs.store(false, Ordering::SeqCst);
+        self.go_on.notify_waiters();
+    }
+
+    /// Every later execution breaks off.
+    pub(super) fn panic(&self) {
+        self.panics.store(true, Ordering::SeqCst);
     }
 
     /// Every later post-condition does not hold.
@@ -249,8 +264,12 @@ impl ActionType for Fake {
         assert_eq!(approved.action().target, "unit web");
         self.runs.fetch_add(1, Ordering::SeqCst);
         if self.hangs.load(Ordering::SeqCst) {
-            std::future::pending::<()>().await;
+            self.go_on.notified().await;
         }
+        assert!(
+            !self.panics.load(Ordering::SeqCst),
+            "the executor has a fault"
+        );
         Outcome {
             succeeded: true,
             summary: "exit code 0".into(),

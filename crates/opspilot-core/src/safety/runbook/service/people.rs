@@ -96,7 +96,7 @@ impl RunbookRuns {
         .await
     }
 
-    /// Leaves the step at hand out, counted from 0.
+    /// Leaves the step at hand out, counted from 0. Only people leave out an approval.
     ///
     /// # Errors
     /// When there is no such run, the step is not at hand or under way, the actor may not, or it cannot be stored.
@@ -107,6 +107,7 @@ impl RunbookRuns {
         actor: &Identity,
         reason: Option<String>,
     ) -> Result<Run, RunbookError> {
+        self.check_kind(id, step, actor).await?;
         let subject = actor.subject().to_owned();
         let deed = Deed("runbook.stepSkipped", Some(step));
         self.by_person(id, deed, (actor, reason), move |run, reason, now| {
@@ -126,20 +127,29 @@ impl RunbookRuns {
         actor: &Identity,
         note: Option<String>,
     ) -> Result<Run, RunbookError> {
-        let run = self.get(id).await?;
-        let is_approval = run
-            .steps
-            .get(step)
-            .is_some_and(|found| found.step.asks_a_person());
-        if is_approval && actor.kind() != Kind::Human {
-            return Err(RunbookError::Forbidden("only people approve"));
-        }
+        self.check_kind(id, step, actor).await?;
         let subject = actor.subject().to_owned();
         let deed = Deed("runbook.stepCompleted", Some(step));
         self.by_person(id, deed, (actor, note), move |run, note, now| {
             run.complete_step(step, (&subject, note), now)
         })
         .await
+    }
+
+    /// Keeps programs from ending an approval. The kind of a step never changes.
+    async fn check_kind(
+        &self,
+        id: &str,
+        step: usize,
+        actor: &Identity,
+    ) -> Result<(), RunbookError> {
+        let run = self.get(id).await?;
+        let mut found = run.steps.get(step).into_iter();
+        let is_approval = found.any(|found| found.step.asks_a_person());
+        if is_approval && actor.kind() != Kind::Human {
+            return Err(RunbookError::Forbidden("only people approve"));
+        }
+        Ok(())
     }
 
     async fn by_person(

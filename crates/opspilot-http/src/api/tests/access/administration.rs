@@ -250,3 +250,15 @@ async fn the_last_use_of_a_key_is_known() {
     }
     panic!("the use was not written down");
 }
+
+#[tokio::test]
+async fn nobody_is_given_the_name_of_a_module() {
+    let api = guarded().await;
+    for (path, field) in [("/keys", "label"), ("/tokens", "subject")] {
+        for name in ["core", "action.safe", "Action.Runbook"] {
+            let body = json!({ field: name, "role": "admin", "kind": "human" });
+            let reply = post(&api, path, &body).await;
+            assert_eq!(reply.problem(), (400, "invalid-request".into()), "{name}");
+        }
+    }
+}
