@@ -24,7 +24,6 @@ mod sampler;
 mod text;
 mod tree;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +41,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 pub use config::{Config, Group, Processes, Thresholds};
 pub use lines::Lines;
 pub use sampler::Sampler;
+pub use tree::Troubles;
 
 const LINES: MetricSpec = MetricSpec::counter(
     "opspilot_readings_lines_total",
@@ -162,13 +162,17 @@ async fn sample(cx: &Context, mut sampler: Sampler) -> Result<(Sampler, Lines), 
     Ok((sampler, lines))
 }
 
-/// Says what could not be read: one trouble, which names all of it.
-fn report(cx: &Context, troubles: &BTreeMap<String, String>) {
-    if troubles.is_empty() {
+/// Says what could not be read. What this machine does not have is a detail and no trouble.
+fn report(cx: &Context, troubles: &Troubles) {
+    let absent = troubles.absent.iter().map(String::as_str);
+    cx.health
+        .detail("absent", absent.collect::<Vec<_>>().join(", "));
+    if troubles.failed.is_empty() {
         cx.health.clear("read");
         return;
     }
     let named = troubles
+        .failed
         .iter()
         .map(|(path, reason)| format!("cannot read `{path}`: {reason}"));
     let message = named.collect::<Vec<_>>().join("; ");

@@ -1,6 +1,5 @@
 //! Takes the readings of one cycle.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -8,7 +7,7 @@ use super::config::{Config, Group};
 use super::lines::{Lines, tenths};
 use super::pressure::{Pressure, Resource};
 use super::processes::Units;
-use super::tree::Tree;
+use super::tree::{Tree, Troubles};
 use super::{cpu, descriptors, disks, load, memory, mounts, network, pressure, processes};
 
 /// Reads the kernel's files and makes lines of them; remembers what rates are made from. Reading blocks.
@@ -66,8 +65,8 @@ impl Sampler {
         lines
     }
 
-    /// What the last cycle could not read: the path with the reason.
-    pub fn take_troubles(&mut self) -> BTreeMap<String, String> {
+    /// What was not read since the last call.
+    pub fn take_troubles(&mut self) -> Troubles {
         self.tree.take_troubles()
     }
 

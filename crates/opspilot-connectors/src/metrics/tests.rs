@@ -30,7 +30,7 @@ fn figure(lines: &Lines, name: &str) -> f64 {
 }
 
 /// Two cycles, ten seconds apart as far as the sampler knows.
-fn cycles(root: &str) -> (Lines, BTreeMap<String, String>) {
+fn cycles(root: &str) -> (Lines, Troubles) {
     let mut sampler = Sampler::new(everything(), root);
     let start = Instant::now();
     sampler.cycle(start);
@@ -56,6 +56,20 @@ fn every_line_is_in_the_form_that_threshold_rules_read() {
     ] {
         assert!((0.0..=100.0).contains(&figure(&lines, name)), "{name}");
     }
+}
+
+#[test]
+fn the_shipped_threshold_rules_read_what_is_sent() {
+    let shipped = include_str!("../../../../config/default.yaml");
+    let pattern = Regex::new(r"valuePattern: '([^']+)'").unwrap();
+    let (lines, _) = cycles("/");
+    let mut rules = 0;
+    for rule in pattern.captures_iter(shipped) {
+        let value = Regex::new(&rule[1]).unwrap();
+        assert!(lines.iter().any(|line| value.is_match(line)), "{value}");
+        rules += 1;
+    }
+    assert!(rules > 0);
 }
 
 #[test]
@@ -97,9 +111,9 @@ fn what_is_missing_is_named_and_the_rest_is_read() {
     fs::write(folder.path().join("proc/stat"), "nonsense").unwrap();
     let (lines, troubles) = cycles(folder.path().to_str().unwrap());
     assert!((figure(&lines, "load_avg_1m") - 0.5).abs() < 1e-9);
-    assert!(troubles.contains_key("/proc/pressure/cpu"));
-    assert!(troubles["/proc/stat"].contains("form"));
-    assert!(!troubles.contains_key("/proc/loadavg"));
+    assert!(troubles.absent.contains("/proc/pressure/cpu"));
+    assert!(troubles.failed["/proc/stat"].contains("form"));
+    assert!(!troubles.absent.contains("/proc/loadavg"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! Reads the kernel's files below a root.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -17,7 +17,16 @@ const LONGEST: u64 = 1 << 20;
 pub(super) struct Tree {
     root: PathBuf,
     buffer: Vec<u8>,
-    troubles: BTreeMap<String, String>,
+    troubles: Troubles,
+}
+
+/// What a cycle could not read, by path.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Troubles {
+    /// Files that this kernel or container does not have.
+    pub absent: BTreeSet<String>,
+    /// Files that are there and were refused or not understood, with the reason.
+    pub failed: BTreeMap<String, String>,
 }
 
 impl Tree {
@@ -26,12 +35,12 @@ impl Tree {
         Self {
             root,
             buffer: Vec::new(),
-            troubles: BTreeMap::new(),
+            troubles: Troubles::default(),
         }
     }
 
-    /// What could not be read since the last call, with the reason.
-    pub(super) fn take_troubles(&mut self) -> BTreeMap<String, String> {
+    /// What could not be read since the last call.
+    pub(super) fn take_troubles(&mut self) -> Troubles {
         std::mem::take(&mut self.troubles)
     }
 
@@ -41,12 +50,13 @@ impl Tree {
             Ok(()) => {
                 let parsed = parse(&self.buffer);
                 if parsed.is_none() {
-                    self.trouble(path, "is not in the form that was expected".to_owned());
+                    let reason = "is not in the form that was expected".to_owned();
+                    self.troubles.failed.insert(format!("/{path}"), reason);
                 }
                 parsed
             }
             Err(error) => {
-                self.trouble(path, error.to_string());
+                self.refused(path, &error);
                 None
             }
         }
@@ -65,7 +75,7 @@ impl Tree {
                 .filter_map(|entry| Some(entry.ok()?.file_name().into_vec()))
                 .collect(),
             Err(error) => {
-                self.trouble(path, error.to_string());
+                self.refused(path, &error);
                 Vec::new()
             }
         }
@@ -92,7 +102,17 @@ impl Tree {
         Ok(())
     }
 
-    fn trouble(&mut self, path: &str, reason: String) {
-        self.troubles.insert(format!("/{path}"), reason);
+    fn refused(&mut self, path: &str, error: &io::Error) {
+        let path = format!("/{path}");
+        // A kernel that was started without pressure information has the files and does not support them.
+        let is_absent = matches!(
+            error.kind(),
+            io::ErrorKind::NotFound | io::ErrorKind::Unsupported
+        );
+        if is_absent {
+            self.troubles.absent.insert(path);
+        } else {
+            self.troubles.failed.insert(path, error.to_string());
+        }
     }
 }
