@@ -4,8 +4,12 @@
 //! values and stores its position only when they are acknowledged; see the README.
 
 pub mod file_tail;
+pub mod metrics;
 
 use opspilot_core::module::Factory;
 
 /// The connectors of this crate.
-pub const MODULES: &[Factory] = &[Factory::of::<file_tail::FileTail>()];
+pub const MODULES: &[Factory] = &[
+    Factory::of::<file_tail::FileTail>(),
+    Factory::of::<metrics::Metrics>(),
+];
