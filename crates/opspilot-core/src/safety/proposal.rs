@@ -8,8 +8,12 @@
 //!    └─ cancel ─▶ cancelled (also while approved)
 //! ```
 
+mod status;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use status::ProposalStatus;
 
 use super::action::{Action, Digest};
 use super::catalogue::{Plan, Policy};
@@ -98,96 +102,6 @@ pub struct StoredToken {
     pub bound: Vec<Option<Digest>>,
 }
 
-/// Where a proposal stands.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "camelCase")]
-pub enum ProposalStatus {
-    /// It waits for a decision.
-    Pending,
-    /// Enough people approved it.
-    Approved,
-    /// It is being done.
-    Executing,
-    /// It was done and helped.
-    Succeeded,
-    /// It was done in vain, or could not be done.
-    Failed,
-    /// The server ended in between: a person has to look.
-    Unknown,
-    /// Somebody denied it.
-    Denied,
-    /// Nobody decided or used it in time.
-    Expired,
-    /// The proposer took it back.
-    Cancelled,
-    /// It was approved, and then the world, the policy or the action differed.
-    Refused,
-}
-
-impl ProposalStatus {
-    /// Every status, in the order of a life.
-    pub const ALL: [Self; 10] = [
-        Self::Pending,
-        Self::Approved,
-        Self::Executing,
-        Self::Succeeded,
-        Self::Failed,
-        Self::Unknown,
-        Self::Denied,
-        Self::Expired,
-        Self::Cancelled,
-        Self::Refused,
-    ];
-
-    /// The name as it is served.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Approved => "approved",
-            Self::Executing => "executing",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Unknown => "unknown",
-            Self::Denied => "denied",
-            Self::Expired => "expired",
-            Self::Cancelled => "cancelled",
-            Self::Refused => "refused",
-        }
-    }
-
-    /// True if it waits for somebody or something.
-    #[must_use]
-    pub const fn is_open(self) -> bool {
-        matches!(self, Self::Pending | Self::Approved | Self::Executing)
-    }
-
-    /// Why a proposal in this status cannot be decided any more; `None` if it can.
-    const fn undecidable(self) -> Option<Refusal> {
-        match self {
-            Self::Pending => None,
-            Self::Expired => Some(Refusal::Expired),
-            Self::Cancelled => Some(Refusal::Cancelled),
-            Self::Denied => Some(Refusal::Denied),
-            _ => Some(Refusal::Decided),
-        }
-    }
-}
-
-impl std::str::FromStr for ProposalStatus {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let named = Self::ALL.into_iter().find(|status| status.as_str() == text);
-        named.ok_or_else(|| {
-            let names = Self::ALL.map(Self::as_str).join(", ");
-            format!("`{text}` is not a status of a proposal: write one of {names}")
-        })
-    }
-}
-
 /// What an approval led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Approval {
@@ -240,16 +154,32 @@ impl Proposal {
         }
         self.status = ProposalStatus::Approved;
         self.expires_at = now.plus(self.policy.token_lifetime());
-        self.token = Some(StoredToken {
+        let bound = self
+            .actions
+            .iter()
+            .map(|proposed| Some(proposed.action.digest()));
+        self.token = (!self.is_manual()).then(|| StoredToken {
             digest: token.digest(),
             public_id: token.public_id(),
-            bound: self
-                .actions
-                .iter()
-                .map(|proposed| Some(proposed.action.digest()))
-                .collect(),
+            bound: bound.collect(),
         });
         Ok(Approval::Complete)
+    }
+
+    /// True if a person does it: its approval gives out no token and does not end.
+    #[must_use]
+    pub fn is_manual(&self) -> bool {
+        let mut actions = self.actions.iter();
+        actions.all(|proposed| proposed.action.executor == "manual")
+    }
+
+    /// True if time ends it: nobody has decided it, or its token waits to be used.
+    fn has_deadline(&self) -> bool {
+        match self.status {
+            ProposalStatus::Pending => true,
+            ProposalStatus::Approved => self.token.is_some(),
+            _ => false,
+        }
     }
 
     /// Denies it on behalf of `by`.
@@ -292,11 +222,7 @@ impl Proposal {
 
     /// Ends it if its time is over; true if that changed it.
     pub fn expire(&mut self, now: Timestamp) -> bool {
-        let waits = matches!(
-            self.status,
-            ProposalStatus::Pending | ProposalStatus::Approved
-        );
-        if !waits || now < self.expires_at {
+        if !self.has_deadline() || now < self.expires_at {
             return false;
         }
         self.end(ProposalStatus::Expired, "core", None, now);
@@ -500,16 +426,12 @@ impl Record for Proposal {
 
     fn index(&self) -> Vec<Option<IndexEntry>> {
         let created = self.created_at.as_millis();
-        let waits = matches!(
-            self.status,
-            ProposalStatus::Pending | ProposalStatus::Approved
-        );
         vec![
             Some(IndexEntry {
                 prefix: vec![self.status.as_str().to_owned()],
                 sort: created,
             }),
-            waits.then(|| IndexEntry {
+            self.has_deadline().then(|| IndexEntry {
                 prefix: Vec::new(),
                 sort: self.expires_at.as_millis(),
             }),

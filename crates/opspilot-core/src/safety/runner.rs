@@ -133,10 +133,7 @@ impl Runner {
             self.lock().remove(id);
             return Ok(proposal);
         };
-        let is_manual = proposal
-            .actions
-            .iter()
-            .all(|proposed| proposed.action.executor == "manual");
+        let is_manual = proposal.is_manual();
         if !is_manual {
             self.keep_token(&proposal, token);
         }

@@ -56,15 +56,17 @@ impl Gate {
                 }
             }
         }
+        let mut after = None;
         loop {
             let approved = vec![vec![ProposalStatus::Approved.as_str().to_owned()]];
-            let query = Query::by_index("recent", approved, PAGE);
-            let (mut lost, _) = books.proposals.query(&query).await?;
+            let query = Query::by_index("recent", approved, PAGE).after(after);
+            let (mut lost, next) = books.proposals.query(&query).await?;
             lost.retain(|proposal| proposal.token.is_some());
-            if lost.is_empty() {
+            self.expire(lost, Why::TokenLost).await?;
+            if next.is_none() {
                 return Ok(());
             }
-            self.expire(lost, Why::TokenLost).await?;
+            after = next;
         }
     }
 

@@ -392,3 +392,16 @@ fn the_actions_of_a_proposal_are_done_one_after_another() {
     proposal.finish(ProposalStatus::Succeeded);
     proposal.redeem(&second, START).unwrap();
 }
+
+#[test]
+fn a_manual_action_that_was_approved_gives_out_no_token_and_does_not_expire() {
+    let mut proposal = proposal(1, &["web"]);
+    proposal.actions[0].action.executor = "manual".into();
+    let by = person("otto", Role::Operator);
+    let approval = proposal.approve(&by, None, &token(1), START);
+    assert_eq!(approval, Ok(Approval::Complete));
+    assert!(!proposal.expire(START.plus(Duration::from_hours(48))));
+    assert_eq!(proposal.status, ProposalStatus::Approved);
+    let result = redeem(&mut proposal, START, |_| ());
+    assert_eq!(result, Err(Refusal::NotApproved));
+}
