@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
 use self::deeds::{Cancel, Decide, Store};
-use super::audit::Audit;
+use super::audit::{Audit, Record};
 use super::catalogue::{ArgumentError, Catalogue};
 use super::execution::Execution;
 use super::identity::{Identity, Role};
@@ -170,7 +170,16 @@ impl Gate {
         draft: Draft,
         requested_by: &str,
     ) -> Result<Proposal, GateError> {
-        let proposal = preparing::prepare(&self.0, draft, requested_by).await?;
+        let types: Vec<_> = draft
+            .items
+            .iter()
+            .map(|item| item.action_type.clone())
+            .collect();
+        let prepared = preparing::prepare(&self.0, draft, requested_by).await;
+        if let Err(error) = &prepared {
+            self.refuse_draft(types, error, requested_by).await?;
+        }
+        let proposal = prepared?;
         let work = Store {
             books: self.0.books.clone(),
             proposal: proposal.clone(),
@@ -178,6 +187,27 @@ impl Gate {
         self.0.bus.transact(requested_by, work).await??;
         self.0.waiting.notify_one();
         Ok(proposal)
+    }
+
+    /// Audits that a draft is nothing that can be proposed.
+    async fn refuse_draft(
+        &self,
+        types: Vec<String>,
+        error: &GateError,
+        requested_by: &str,
+    ) -> Result<(), GateError> {
+        let is_refusal = matches!(
+            error,
+            GateError::UnknownType(_) | GateError::Arguments { .. } | GateError::Count { .. }
+        );
+        if is_refusal {
+            let record = Record::new("action.refused", requested_by)
+                .detail("attempted", "propose")
+                .detail("actionTypes", types)
+                .detail("reason", error.to_string());
+            self.0.books.audit.append(record).await?;
+        }
+        Ok(())
     }
 
     /// What a draft of one action would be, without proposing it.

@@ -80,7 +80,8 @@ async fn wrong_arguments_and_unknown_types_are_not_proposed() {
     draft.items.push(draft.items[0].clone());
     let two = place.decisions.propose(draft, &fake::person("rosa")).await;
     assert!(matches!(two, Err(GateError::Count { count: 2, limit: 1 })));
-    assert!(place.audited().await.is_empty());
+    let refused = ("action.refused".to_owned(), "rosa".to_owned());
+    assert_eq!(place.audited().await, vec![refused; 3]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -76,6 +76,20 @@ pub enum RunbookError {
 
 type Step = Box<dyn FnOnce(&mut Run, Timestamp) -> Result<Vec<Told>, NotNow> + Send>;
 
+impl RunbookError {
+    /// True if somebody was told no, rather than that something does not work.
+    const fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::NoSuchRunbook(_)
+                | Self::NoSuchRun(_)
+                | Self::NotNow(_)
+                | Self::Forbidden(_)
+                | Self::Busy(_)
+        )
+    }
+}
+
 impl RunbookRuns {
     /// Opens the runs in `storage`; changes go through `bus`, and `audit` tells of what people do.
     ///

@@ -298,6 +298,25 @@ async fn viewers_do_nothing_and_programs_do_not_approve() {
     assert!(matches!(refused, Err(RunbookError::Forbidden(_))));
     let refused = runs.abort(&run.id, &viewer, None).await;
     assert!(matches!(refused, Err(RunbookError::Forbidden(_))));
+    let filter = AuditFilter {
+        action: Some("runbook.refused".into()),
+        ..AuditFilter::default()
+    };
+    let (entries, _) = bench.audit.list(&filter, None, 10).await.unwrap();
+    let refused: Vec<_> = entries
+        .iter()
+        .rev()
+        .map(|entry| (&*entry.actor, entry.details["attempted"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        refused,
+        [
+            ("eve", "runbook.started"),
+            ("bot", "runbook.stepCompleted"),
+            ("bot", "runbook.stepSkipped"),
+            ("eve", "runbook.aborted"),
+        ]
+    );
 }
 
 #[tokio::test]

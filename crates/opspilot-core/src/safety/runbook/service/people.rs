@@ -22,8 +22,12 @@ impl RunbookRuns {
         incident: &IncidentId,
         actor: &Identity,
     ) -> Result<Run, RunbookError> {
-        allow(actor)?;
-        self.start_as(runbook, incident, actor.subject()).await
+        let outcome = match allow(actor) {
+            Ok(()) => self.start_as(runbook, incident, actor.subject()).await,
+            Err(error) => Err(error),
+        };
+        self.told(outcome, ("runbook.started", runbook), actor)
+            .await
     }
 
     /// Lets a run wait until somebody resumes it.
@@ -107,7 +111,6 @@ impl RunbookRuns {
         actor: &Identity,
         reason: Option<String>,
     ) -> Result<Run, RunbookError> {
-        self.check_kind(id, step, actor).await?;
         let subject = actor.subject().to_owned();
         let deed = Deed("runbook.stepSkipped", Some(step));
         self.by_person(id, deed, (actor, reason), move |run, reason, now| {
@@ -127,7 +130,6 @@ impl RunbookRuns {
         actor: &Identity,
         note: Option<String>,
     ) -> Result<Run, RunbookError> {
-        self.check_kind(id, step, actor).await?;
         let subject = actor.subject().to_owned();
         let deed = Deed("runbook.stepCompleted", Some(step));
         self.by_person(id, deed, (actor, note), move |run, note, now| {
@@ -161,8 +163,44 @@ impl RunbookRuns {
         + Send
         + 'static,
     ) -> Result<Run, RunbookError> {
+        let attempted = deed.0;
+        let outcome = self.try_by_person(id, deed, (actor, reason), change).await;
+        self.told(outcome, (attempted, id), actor).await
+    }
+
+    /// Audits in the actor's name that something was refused, and hands the outcome on.
+    async fn told(
+        &self,
+        outcome: Result<Run, RunbookError>,
+        (attempted, target): (&str, &str),
+        actor: &Identity,
+    ) -> Result<Run, RunbookError> {
+        if let Err(error) = &outcome
+            && error.is_refusal()
+        {
+            let record = AuditRecord::new("runbook.refused", actor.subject())
+                .target(target)
+                .detail("attempted", attempted)
+                .detail("reason", error.to_string());
+            self.0.audit.append(record).await?;
+        }
+        outcome
+    }
+
+    async fn try_by_person(
+        &self,
+        id: &str,
+        deed: Deed,
+        (actor, reason): (&Identity, Option<String>),
+        change: impl FnOnce(&mut Run, Option<&str>, Timestamp) -> Result<Vec<Told>, NotNow>
+        + Send
+        + 'static,
+    ) -> Result<Run, RunbookError> {
         allow(actor)?;
         let Deed(action, step) = deed;
+        if let Some(step) = step {
+            self.check_kind(id, step, actor).await?;
+        }
         let mut record = AuditRecord::new(action, actor.subject()).target(id);
         if let Some(step) = step {
             record = record.detail("step", step);
