@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::*;
-use crate::safety::catalogue::Effect;
+use crate::safety::action::{Action, Digest};
+use crate::safety::catalogue::{Effect, Plan};
 use crate::safety::identity::Method;
 
 const START: Timestamp = Timestamp::from_millis(1_790_000_000_000);
