@@ -102,12 +102,15 @@ impl Schedule {
 impl Layer {
     /// Whom the layer names at `at`, and until when that is certain.
     fn turn(&self, zone: &Zone, at: Timestamp) -> Turn<'_> {
-        let (person, end) = self.rotation.turn(zone, at);
         let Some(restriction) = &self.restriction else {
-            return (person, end);
+            return self.rotation.turn(zone, at);
         };
         let (holds, edge) = restriction.holds(zone, at);
-        let until = [end, edge].into_iter().flatten().min();
-        (person.filter(|_| holds), until)
+        if !holds {
+            // Turns go on outside of the hours, and matter to nobody.
+            return (None, edge);
+        }
+        let (person, end) = self.rotation.turn(zone, at);
+        (person, [end, edge].into_iter().flatten().min())
     }
 }

@@ -177,3 +177,19 @@ fn who_hands_over_to_themselves_stays() {
         "",
     );
 }
+
+#[test]
+fn turns_of_a_layer_outside_of_its_hours_end_nobody_elses_duty() {
+    let mut office = layer(&["ann", "bob"], "2026-01-01T08:30", Step::Hours(1));
+    office.restriction = Some(Restriction::parse("02:00", "02:30", &WORKDAYS).unwrap());
+    let rest = layer(&["cleo"], "2026-01-01T10:00", Step::Days(1));
+    let plan = schedule("Asia/Kathmandu", vec![office, rest]);
+    // From Friday to Monday more than 64 hours pass, and as many turns of the office.
+    check(
+        &plan,
+        &[],
+        "2026-03-06T02:30:00+05:45",
+        "cleo",
+        "2026-03-09T02:00:00+05:45",
+    );
+}
