@@ -8,14 +8,14 @@ pub(super) const PAGE: &str = include_str!("../../assets/index.html");
 /// The files that it names.
 pub(super) const FILES: &[File] = &[
     File {
-        name: "app-6d6068180a5c.css",
+        name: "app-8c28491e37a4.css",
         kind: "text/css; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-6d6068180a5c.css"),
+        bytes: include_bytes!("../../assets/app-8c28491e37a4.css"),
     },
     File {
-        name: "app-5f347b6b2528.js",
+        name: "app-52885e9e27c6.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-5f347b6b2528.js"),
+        bytes: include_bytes!("../../assets/app-52885e9e27c6.js"),
     },
     File {
         name: "icon-fb51cec459e0.svg",
