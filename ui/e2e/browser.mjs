@@ -1,8 +1,7 @@
 // A browser that tells of everything it should not have to: foreign requests, broken policies, errors of scripts.
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
-import { readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -14,6 +13,16 @@ const FLAGS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 ];
+
+/** Shows the bundle that was built last in place of the one in the binary, to look at a change without a build. */
+async function fresh(context) {
+  const folder = join(import.meta.dirname, "../../crates/opspilot-http/assets");
+  await context.route(/\/assets\//, (route) => route.fulfill({ path: join(folder, new URL(route.request().url()).pathname.split("/").pop()) }));
+  await context.route((url) => !url.pathname.startsWith("/api") && !url.pathname.startsWith("/assets"), async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: readFileSync(join(folder, "index.html"), "utf8") });
+  });
+}
 
 export class Browser {
   static async open(executablePath) {
@@ -37,6 +46,7 @@ export class Browser {
       globalThis.broken = [];
       document.addEventListener("securitypolicyviolation", (event) => globalThis.broken.push(`${event.violatedDirective}: ${event.blockedURI}`));
     });
+    if (process.env.FRESH) await fresh(context);
     const page = await context.newPage();
     page.on("request", (request) => {
       const { origin, protocol } = new URL(request.url());

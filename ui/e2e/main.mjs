@@ -93,7 +93,6 @@ await test("an incident tells what was seen, and takes notes and owners", async 
   await otto.getByLabel("Write a note").fill("du says it is the journal");
   await otto.getByRole("button", { name: "Add note" }).click();
   await otto.locator(".timeline .comment", { hasText: "the journal" }).waitFor();
-  await otto.getByRole("button", { name: "Start" }).click();
   await otto.getByRole("button", { name: "Done" }).click();
   await otto.locator('.steps li[data-state="completed"]').waitFor();
   await shot(otto, "03-incident");
@@ -109,7 +108,7 @@ await test("an action is approved by holding, never by pressing, and its outcome
   await shot(otto, "04-needs-you");
   await need.getByRole("link").click();
   const dialog = otto.getByRole("dialog");
-  await dialog.getByText("/usr/bin/touch").waitFor();
+  await dialog.getByText("/usr/bin/touch", { exact: true }).waitFor();
   await until("the focus is on Deny", () => otto.evaluate(() => document.activeElement?.textContent === "Deny"));
   await shot(otto, "05-approval");
   assert.deepEqual(await dialog.locator(".argv code").allTextContents(), ["/usr/bin/touch", "--", site.path("touched/checkout")]);
@@ -208,7 +207,7 @@ await test("approving by keyboard needs the key held", async () => {
   await otto.locator(".need.ask a").focus();
   await otto.keyboard.press("Enter");
   const dialog = otto.getByRole("dialog");
-  await dialog.getByText("/usr/bin/touch").waitFor();
+  await dialog.getByText("/usr/bin/touch", { exact: true }).waitFor();
   await sleep(500);
   await otto.keyboard.press("Tab");
   await until("the focus is on the button to hold", () => otto.evaluate(() => document.activeElement?.textContent === "Hold to approve"));
@@ -293,9 +292,9 @@ await test("a phone is enough: targets, approval, no sideways scrolling", async 
   const phone = await browser.page(site, { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
   await signIn(phone, "otto");
   site.log("2026-02-20 service checkout FATAL once more");
-  await phone.locator(".need.ask a").tap();
+  await phone.locator(".need.ask a").first().tap();
   const dialog = phone.getByRole("dialog");
-  await dialog.getByText("/usr/bin/touch").waitFor();
+  await dialog.getByText("/usr/bin/touch", { exact: true }).waitFor();
   await sleep(400);
   await shot(phone, "30-phone-approval");
   for (const button of await dialog.locator(".answer-buttons button").all()) {

@@ -100,7 +100,10 @@ export interface ModuleStatus {
   category: string;
   state: string;
   restarts: number;
-  health: { status: "healthy" | "degraded" | "unhealthy"; message?: string; details: Facts; lastCheck: string };
+  status: "healthy" | "degraded" | "unhealthy";
+  message?: string;
+  details: Facts;
+  lastCheck: string;
 }
 
 export interface RunStep {

@@ -13,7 +13,7 @@ export function Approvals() {
   const others = all.filter((one) => one.status !== "pending").sort((a, b) => (a.requestedAt < b.requestedAt ? 1 : -1));
   const id = path.startsWith("/approvals/") ? decodeURIComponent(path.slice("/approvals/".length)) : null;
   return (
-    <div class="page">
+    <div class="page" tabIndex={0}>
       <h1>Approvals</h1>
       <Section title="Waiting for a decision" aside={<span class="count-note">{waiting.length}</span>}>
         {waiting.length ? <ul class="cards">{waiting.map((one) => <Card key={one.id} of={one} />)}</ul> : <Empty title={loaded ? "Nothing waits for a decision." : "Reading…"} />}

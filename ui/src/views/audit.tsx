@@ -43,9 +43,9 @@ export function Audit() {
     for (const field of FIELDS) if (data.get(field)) next.set(field, String(data.get(field)).trim());
     go(`/audit${next.size ? `?${next}` : ""}`);
   };
-  if (!mayRead) return <div class="page"><h1>Audit</h1><Empty title="The audit log is for operators and administrators."><p>Your role is {who?.role}.</p></Empty></div>;
+  if (!mayRead) return <div class="page" tabIndex={0}><h1>Audit</h1><Empty title="The audit log is for operators and administrators."><p>Your role is {who?.role}.</p></Empty></div>;
   return (
-    <div class="page">
+    <div class="page" tabIndex={0}>
       <h1>Audit</h1>
       <Verify isAdmin={who?.role === "admin" && who.kind === "human"} />
       <Section title="Entries, newest first" aside={<Do kind="small plain" run={() => read("")}>Read again</Do>}>

@@ -16,6 +16,9 @@ const HOLD = 600;
 /** How long a freshly opened dialog takes no answer: the key that opened it may still be down. */
 const CALM = 400;
 
+/** How often an open dialog looks whether somebody else decided, in milliseconds. */
+const LOOK = 4_000;
+
 /** What is left until `until`, by the server's time. */
 export function Countdown({ until }: { until: string }) {
   const now = useTick(1_000);
@@ -43,6 +46,13 @@ export function Decision({ id, close }: { id: string; close(): void }) {
   useEffect(() => {
     readProposal(id).catch((error: unknown) => setMissing(error instanceof Error ? error.message : "it cannot be read"));
   }, [id]);
+  // One of several approvals is not told of by any event.
+  const isOpen = !proposal || ["pending", "approved", "executing"].includes(proposal.status);
+  useEffect(() => {
+    if (!isOpen) return;
+    const timer = setInterval(() => void readProposal(id).catch(() => undefined), LOOK);
+    return () => clearInterval(timer);
+  }, [id, isOpen]);
   useLayoutEffect(() => {
     dialog.current?.showModal();
   }, []);
@@ -50,7 +60,7 @@ export function Decision({ id, close }: { id: string; close(): void }) {
     <dialog ref={dialog} class="decision" aria-labelledby={title} onClose={close}
       onKeyDown={(event) => { if (event.repeat && event.key === "Enter") event.preventDefault(); }}>
       <header>
-        <h2 id={title}>{proposal ? <><Text of={proposal.description || words(proposal.actionType)} /> on <Text of={target(proposal)} /></> : missing || "Reading…"}</h2>
+        <h2 id={title}>{proposal ? <><Text of={proposal.description || words(proposal.actionType)} /><br /><span class="on">on <Text of={target(proposal)} /></span></> : missing || "Reading…"}</h2>
         <button type="button" class="button plain" aria-label="Close without deciding" onClick={() => dialog.current?.close()}>×</button>
       </header>
       {proposal && <Body proposal={proposal} executions={executions ?? []} />}
@@ -100,7 +110,7 @@ function What({ deed, number }: { deed: Deed; number: number }) {
         ["Touches", plan.touches.length ? <ul class="plain">{plan.touches.map((one) => <li><Text of={one} /></li>)}</ul> : "not known"],
         ["Counts as done when", <Text of={plan.success} />],
         ["If it does not help", plan.rollback ? <Text of={plan.rollback} /> : "there is no way back; look by hand"],
-        ...(plan.limits?.length ? [["Held by", <ul class="plain">{plan.limits.map((one) => <li><Text of={one} /></li>)}</ul>] as [string, preact.JSX.Element]] : []),
+        ...(plan.limits?.length ? [["Held by", <ul class="plain">{plan.limits.map((one) => <li class={/\b(NOT|ALLOWED)\b/.test(one) ? "loud" : ""}><Text of={one} /></li>)}</ul>] as [string, preact.JSX.Element]] : []),
         ...(args.length ? [["Arguments", <ul class="plain">{args.map(([name, value]) => <li><Text of={name} />: <code><Text of={brief(value)} /></code>{deed.fromEvidence.includes(name) && <span class="tainted">from a log line</span>}</li>)}</ul>] as [string, preact.JSX.Element]] : []),
         ...(deed.precondition ? [["Only while", <code><Text of={deed.precondition} /></code>] as [string, preact.JSX.Element]] : []),
         ["Bound to", <code title={deed.digest}>{deed.digest.slice(0, 12)}</code>],

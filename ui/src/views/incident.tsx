@@ -93,7 +93,7 @@ function Why({ incident }: { incident: Incident }) {
   const context = incident.context ?? {};
   const line = typeof context.matchedLine === "string" ? context.matchedLine : null;
   const groups = Array.isArray(context.matchedGroups) ? context.matchedGroups.filter((one): one is string => typeof one === "string" && one !== "") : [];
-  const shown = new Set(["matchedLine", "matchedGroups", "attributes"]);
+  const shown = new Set(["matchedLine", "matchedGroups", "attributes", "stream", "position"]);
   const attributes = context.attributes && typeof context.attributes === "object" && !Array.isArray(context.attributes) ? (context.attributes as Facts) : {};
   const rows = (facts: Facts): [string, preact.JSX.Element][] =>
     Object.entries(facts).filter(([key]) => !shown.has(key)).map(([key, value]) => [words(key), key === "pattern" ? <code><Text of={brief(value)} /></code> : <Text of={brief(value)} />]);

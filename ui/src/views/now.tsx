@@ -17,6 +17,9 @@ import { List } from "./list";
 /** How many things that need somebody are shown at once. */
 const NEEDS = 5;
 
+/** The same on a phone, where the list itself must be in sight. */
+const NEEDS_NARROW = 2;
+
 export function Now() {
   const path = useStore((state) => state.path);
   const search = useStore((state) => state.query);
@@ -82,11 +85,12 @@ function Needs() {
   const letters = useStore((state) => state.letters);
   const modules = useStore((state) => state.modules);
   const [all, showAll] = useState(false);
+  const most = matchMedia("(max-width: 720px)").matches ? NEEDS_NARROW : NEEDS;
   const pending = [...proposals.values()].filter((one) => one.status === "pending").sort((a, b) => (a.expiresAt < b.expiresAt ? -1 : 1));
   const critical = [...incidents.values()]
     .filter((one) => one.status === "open" && one.severity === "critical")
     .sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
-  const down = modules.filter((one) => one.health.status === "unhealthy");
+  const down = modules.filter((one) => one.status === "unhealthy");
   const items = [
     ...pending.map((one) => (
       <li key={one.id} class="need ask">
@@ -105,7 +109,7 @@ function Needs() {
     ...down.map((one) => (
       <li key={one.id} class="need bad">
         <span class="kind">Down</span>
-        <Link to="/sources" class="what">{one.id} <span class="cause"><Text of={one.health.message ?? ""} /></span></Link>
+        <Link to="/sources" class="what">{one.id} <span class="cause"><Text of={one.message ?? ""} /></span></Link>
         <span class="when" />
       </li>
     )),
@@ -121,9 +125,9 @@ function Needs() {
   return (
     <section class="needs" aria-labelledby="needs-title">
       <h2 id="needs-title">Needs you</h2>
-      <ul>{all ? items : items.slice(0, NEEDS)}</ul>
-      {items.length > NEEDS && (
-        <button type="button" class="button small plain" aria-expanded={all} onClick={() => showAll(!all)}>{all ? "fewer" : `+${items.length - NEEDS} more`}</button>
+      <ul>{all ? items : items.slice(0, most)}</ul>
+      {items.length > most && (
+        <button type="button" class="button small plain" aria-expanded={all} onClick={() => showAll(!all)}>{all ? "fewer" : `+${items.length - most} more`}</button>
       )}
     </section>
   );
@@ -135,21 +139,24 @@ function Filters({ filter, count, all }: { filter: Filter; count: number; all: n
     const next = list.includes(one) ? list.filter((x) => x !== one) : every.filter((x) => x === one || list.includes(x));
     return next.length ? next : every;
   };
+  const [open, setOpen] = useState(false);
+  const isOpen = open || undefined;
   return (
     <div class="filters" role="search" aria-label="Filter incidents">
       <input id="search" type="search" placeholder="Search  /" aria-label="Search incidents" spellcheck={false} value={filter.text}
         onInput={(event) => set({ text: event.currentTarget.value })}
         onKeyDown={(event) => { if (event.key === "Escape" || event.key === "Enter") event.currentTarget.blur(); }} />
-      <span class="chips" role="group" aria-label="Severity">
+      <span class="chips" data-open={isOpen} role="group" aria-label="Severity">
         {SEVERITIES.map((one) => <button type="button" class={`chip ${one}`} aria-pressed={filter.severities.includes(one)} onClick={() => set({ severities: toggle(filter.severities, one, SEVERITIES) })}>{one}</button>)}
       </span>
-      <span class="chips" role="group" aria-label="Status">
+      <span class="chips" data-open={isOpen} role="group" aria-label="Status">
         {STATUSES.map((one) => <button type="button" class="chip" aria-pressed={filter.statuses.includes(one)} onClick={() => set({ statuses: toggle(filter.statuses, one, STATUSES) })}>{one}</button>)}
       </span>
-      <span class="chips" role="group" aria-label="Owner">
+      <span class="chips" data-open={isOpen} role="group" aria-label="Owner">
         <button type="button" class="chip" aria-pressed={filter.owner === "me"} onClick={() => set({ owner: filter.owner === "me" ? "" : "me" })}>mine</button>
         <button type="button" class="chip" aria-pressed={filter.owner === "nobody"} onClick={() => set({ owner: filter.owner === "nobody" ? "" : "nobody" })}>nobody's</button>
       </span>
+      <button type="button" class="button filter-toggle" aria-expanded={open} onClick={() => setOpen(!open)}>Filter</button>
       <span class="shown" aria-live="polite">{count === all ? `${count}` : `${count} of ${all}`}</span>
     </div>
   );
@@ -166,15 +173,15 @@ function Calm({ filter }: { filter: Filter }) {
   }
   const sources = modules.filter((one) => one.category === "connector");
   const detectors = modules.filter((one) => one.category === "detector");
-  const down = modules.filter((one) => one.health.status !== "healthy");
-  const latest = sources.map((one) => one.health.lastCheck).sort().pop();
+  const down = modules.filter((one) => one.status !== "healthy");
+  const latest = sources.map((one) => one.lastCheck).sort().pop();
   return (
     <Empty title={down.length ? "No open incidents – but not everything is watched." : "No open incidents."}>
       <p>
         Watching through {sources.length} {sources.length === 1 ? "connector" : "connectors"} and {detectors.length} {detectors.length === 1 ? "detector" : "detectors"}
         {latest && sources.length > 0 ? <>; sources last spoke {age(latest, tick)} ago</> : null}.
       </p>
-      {down.map((one) => <p class="trouble"><b>{one.id}</b> is {one.health.status}{one.health.message ? <>: <Text of={one.health.message} /></> : null}</p>)}
+      {down.map((one) => <p class="trouble"><b>{one.id}</b> is {one.status}{one.message ? <>: <Text of={one.message} /></> : null}</p>)}
       {!sources.length && <p>Nothing is read yet: switch a connector on in the configuration, for example <code>connector.fileTail</code>.</p>}
     </Empty>
   );

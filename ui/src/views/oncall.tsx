@@ -16,7 +16,7 @@ export function OnCall() {
   useEffect(() => void readOnCall().catch(() => undefined), []);
   const name = (id: string): string => onCall?.people.find((one) => one.id === id)?.name ?? id;
   return (
-    <div class="page">
+    <div class="page" tabIndex={0}>
       <h1>On call</h1>
       {!onCall && <Empty title="Reading…" />}
       {onCall && !onCall.schedules.length && (

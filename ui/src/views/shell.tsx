@@ -82,7 +82,7 @@ const SAYS = { connecting: "connecting", live: "live", silent: "silent", lost: "
 
 function Pulse() {
   const link = useStore((state) => state.link);
-  const bad = useStore((state) => state.modules.filter((one) => one.health.status === "unhealthy").length);
+  const bad = useStore((state) => state.modules.filter((one) => one.status === "unhealthy").length);
   const heard = useStore((state) => state.heard);
   const tick = useTick(1_000) - now().skew;
   const ago = Math.max(0, Math.round((tick - heard) / 1000));

@@ -25,7 +25,7 @@ export function Sources() {
     readLetters().catch(() => undefined);
   }, []);
   return (
-    <div class="page">
+    <div class="page" tabIndex={0}>
       <h1>Sources and modules</h1>
       {!modules.length && <Empty title="Reading…" />}
       {letters.length > 0 && (
@@ -44,18 +44,18 @@ export function Sources() {
 }
 
 function Module({ of }: { of: ModuleStatus }) {
-  const figures = Object.entries(of.health.details).filter(([, value]) => typeof value !== "object");
-  const nested = Object.entries(of.health.details).filter(([, value]) => value !== null && typeof value === "object");
+  const figures = Object.entries(of.details).filter(([, value]) => typeof value !== "object");
+  const nested = Object.entries(of.details).filter(([, value]) => value !== null && typeof value === "object");
   const isBad = (key: string, value: Json): boolean => BAD.test(key) && typeof value === "number" && value > 0;
   return (
-    <li class="module" data-health={of.health.status}>
+    <li class="module" data-health={of.status}>
       <div class="module-head">
         <b>{of.id}</b>
-        <span class={`health ${of.health.status}`}>{of.health.status}</span>
+        <span class={`health ${of.status}`}>{of.status}</span>
         {of.state !== "running" && <span class="state">{of.state}</span>}
         {of.restarts > 0 && <span class="state amber">{of.restarts} restarts</span>}
       </div>
-      {of.health.message && <p class="trouble"><Text of={of.health.message} /></p>}
+      {of.message && <p class="trouble"><Text of={of.message} /></p>}
       <dl class="figures">
         {figures.map(([key, value]) => <div key={key} class={isBad(key, value) ? "amber" : ""}><dt>{words(key)}</dt><dd><Text of={brief(value)} /></dd></div>)}
       </dl>

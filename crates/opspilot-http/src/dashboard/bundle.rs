@@ -8,14 +8,14 @@ pub(super) const PAGE: &str = include_str!("../../assets/index.html");
 /// The files that it names.
 pub(super) const FILES: &[File] = &[
     File {
-        name: "app-8c28491e37a4.css",
+        name: "app-4026d296d9d9.css",
         kind: "text/css; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-8c28491e37a4.css"),
+        bytes: include_bytes!("../../assets/app-4026d296d9d9.css"),
     },
     File {
-        name: "app-52885e9e27c6.js",
+        name: "app-55e708173594.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-52885e9e27c6.js"),
+        bytes: include_bytes!("../../assets/app-55e708173594.js"),
     },
     File {
         name: "icon-fb51cec459e0.svg",
