@@ -58,6 +58,21 @@ export function apply(incidents: Map<string, Incident>, happenings: Happening[])
   return next ?? incidents;
 }
 
+/**
+ * What is left of `incidents` after all with `statuses` were read: of those known before the reading began, `before`,
+ * only what the server still `told` of. What came by an event meanwhile stays.
+ */
+export function settle(
+  incidents: Map<string, Incident>,
+  before: ReadonlySet<string>,
+  told: ReadonlySet<string>,
+  statuses: readonly Status[],
+): Map<string, Incident> {
+  const isGone = (one: Incident): boolean => before.has(one.id) && !told.has(one.id) && statuses.includes(one.status);
+  const left = [...incidents].filter(([, one]) => !isGone(one));
+  return left.length === incidents.size ? incidents : new Map(left);
+}
+
 function one(known: Incident | undefined, happening: Happening): Incident | undefined {
   if (!known) return happening.type === "incident.created" ? created(happening) : undefined;
   if (happening.type === "incident.updated") return updated(known, happening);

@@ -1,7 +1,7 @@
 // Reads what is shown, and keeps it true by the stream.
 
 import * as api from "./api";
-import { apply } from "./apply";
+import { apply, settle } from "./apply";
 import { ACTIVE } from "./order";
 import { now, set, toast } from "./store";
 import { listen } from "./stream";
@@ -38,6 +38,7 @@ function soon(work: () => Promise<void>, wait = 200): () => void {
 }
 
 async function readIncidents(statuses: Status[], afresh: boolean): Promise<void> {
+  const before = new Set(now().incidents.keys());
   let cursor = "";
   let seen: Incident[] = [];
   const asked = `/incidents?status=${statuses.join(",")}`;
@@ -56,8 +57,7 @@ async function readIncidents(statuses: Status[], afresh: boolean): Promise<void>
   if (afresh) {
     // What the server does not tell of any more has another status now, or is gone.
     const told = new Set(seen.map((one) => one.id));
-    const left = [...now().incidents.values()].filter((one) => !statuses.includes(one.status) || told.has(one.id));
-    set({ incidents: new Map(left.map((one) => [one.id, one])) });
+    set({ incidents: settle(now().incidents, before, told, statuses) });
   }
   set({ read: new Set([...now().read, ...statuses]) });
 }
@@ -119,12 +119,17 @@ const soonLetters = soon(readLetters);
 const soonOnCall = soon(readOnCall, 3_000);
 const soonProposals = soon(readProposals);
 
+/** The least time between two changes of the list, in milliseconds: in a storm nobody reads faster. */
+const PACE = 100;
+
 let waiting: Happening[] = [];
+let flushed = 0;
 let incidentsToRead = new Set<string>();
 
 function flush(): void {
   const happenings = waiting;
   waiting = [];
+  flushed = performance.now();
   const incidents = apply(now().incidents, happenings);
   if (incidents !== now().incidents) set({ incidents });
   for (const happening of happenings) follow(happening);
@@ -177,7 +182,11 @@ function start(): void {
       again();
     },
     happening: (happening) => {
-      if (!waiting.length) (document.hidden ? setTimeout : requestAnimationFrame)(flush);
+      if (!waiting.length) {
+        const pause = PACE - (performance.now() - flushed);
+        if (pause > 0 || document.hidden) setTimeout(flush, Math.max(0, pause));
+        else requestAnimationFrame(flush);
+      }
       waiting.push(happening);
     },
     failed: soon(async () => {

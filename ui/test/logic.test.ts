@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { apply } from "../src/apply";
+import { apply, settle } from "../src/apply";
 import { isGrave, left, obstacle, spoken } from "../src/decide";
 import { listed, parse, passes, query, shift } from "../src/order";
 import { age, marked, pieces, span, visible } from "../src/text";
@@ -46,6 +46,13 @@ describe("events", () => {
     expect(once.get("a")).toMatchObject({ severity: "critical", status: "closed" });
     expect(apply(once, [created])).toBe(once);
     expect(apply(once, [closed]).get("a")).toEqual(once.get("a"));
+  });
+
+  test("a reading removes what is gone, and nothing that came meanwhile", () => {
+    const all = new Map(["kept", "gone", "came", "other"].map((id) => [id, incident(id, id === "other" ? { status: "closed" } : {})]));
+    const left = settle(all, new Set(["kept", "gone", "other"]), new Set(["kept"]), ["open", "acknowledged"]);
+    expect([...left.keys()]).toEqual(["kept", "came", "other"]);
+    expect(settle(left, new Set(), new Set(), ["open"])).toBe(left);
   });
 
   test("what is older than what is known is passed over", () => {

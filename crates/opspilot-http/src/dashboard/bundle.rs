@@ -13,9 +13,9 @@ pub(super) const FILES: &[File] = &[
         bytes: include_bytes!("../../assets/app-4026d296d9d9.css"),
     },
     File {
-        name: "app-55e708173594.js",
+        name: "app-44ca93ccc12a.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-55e708173594.js"),
+        bytes: include_bytes!("../../assets/app-44ca93ccc12a.js"),
     },
     File {
         name: "icon-fb51cec459e0.svg",
