@@ -114,5 +114,6 @@ export function brief(value: unknown): string {
   if (value === null || value === undefined) return "\u2013";
   if (typeof value === "string") return value;
   if (typeof value === "number") return value.toLocaleString("en");
-  return JSON.stringify(value);
+  const isPlain = Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === "string" || typeof one === "number");
+  return isPlain ? value.join(", ") : JSON.stringify(value);
 }

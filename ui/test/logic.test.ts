@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { apply, settle } from "../src/apply";
 import { isGrave, left, obstacle, spoken } from "../src/decide";
 import { listed, parse, passes, query, shift } from "../src/order";
-import { age, marked, pieces, span, visible } from "../src/text";
+import { age, brief, marked, pieces, span, visible } from "../src/text";
 import type { Happening, Incident, Proposal, Who } from "../src/types";
 
 const incident = (id: string, more: Partial<Incident> = {}): Incident => ({
@@ -29,6 +29,10 @@ describe("text", () => {
     expect(shown("disk /var is 97% full", ["/var", "97"])).toBe("disk [/var] is [97]% full");
     expect(shown("a a a", ["a", "a"])).toBe("[a] [a] a");
     expect(shown("nothing", ["x", ""])).toBe("nothing");
+  });
+
+  test("values of any kind are one line", () => {
+    expect([null, "a", 1234, ["x", 1], [], [{}], { a: 1 }].map(brief)).toEqual(["–", "a", "1,234", "x, 1", "[]", "[{}]", '{"a":1}']);
   });
 
   test("times are short and never negative", () => {

@@ -33,7 +33,7 @@ export function Card({ of }: { of: Proposal }) {
       <span class="card-target"><Text of={of.actions[0]?.plan.target ?? ""} /></span>
       {effect?.kind === "command" && <code class="card-argv"><Text of={effect.argv.join(" ")} /></code>}
       <span class="card-by">by <Text of={of.requestedBy} />, <Ago at={of.requestedAt} /> ago</span>
-      <span class="card-when">{of.status === "pending" ? <><Countdown until={of.expiresAt} /> left</> : of.approvals.length ? <>approved by <Text of={of.approvals.map((one) => one.by).join(", ")} /></> : of.ended ? <>by <Text of={of.ended.by} /></> : null}</span>
+      <span class="card-when">{of.status === "pending" ? <><Countdown until={of.expiresAt} /> left</> : of.ended ? <>{of.status} by <Text of={of.ended.by} /></> : of.approvals.length ? <>approved by <Text of={of.approvals.map((one) => one.by).join(", ")} /></> : null}</span>
     </li>
   );
 }

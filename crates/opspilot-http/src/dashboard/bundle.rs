@@ -8,14 +8,14 @@ pub(super) const PAGE: &str = include_str!("../../assets/index.html");
 /// The files that it names.
 pub(super) const FILES: &[File] = &[
     File {
-        name: "app-4026d296d9d9.css",
+        name: "app-12379ddb9a71.css",
         kind: "text/css; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-4026d296d9d9.css"),
+        bytes: include_bytes!("../../assets/app-12379ddb9a71.css"),
     },
     File {
-        name: "app-44ca93ccc12a.js",
+        name: "app-f3061e8c92a5.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-44ca93ccc12a.js"),
+        bytes: include_bytes!("../../assets/app-f3061e8c92a5.js"),
     },
     File {
         name: "icon-fb51cec459e0.svg",

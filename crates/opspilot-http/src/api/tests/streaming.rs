@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use super::access::{auth, root};
 use super::{Fixture, Setup};
 use crate::client::request;
+use crate::server::Limits;
 
 /// A message of a stream.
 #[derive(Debug)]
@@ -39,7 +40,9 @@ impl Listener {
 
     async fn line(&mut self) -> Option<String> {
         let mut line = String::new();
-        let count = self.0.read_line(&mut line).await.unwrap_or(0);
+        // A stream that says nothing and does not end is a fault, not something to wait for.
+        let read = tokio::time::timeout(Duration::from_secs(10), self.0.read_line(&mut line));
+        let count = read.await.expect("a line or the end").unwrap_or(0);
         (count > 0).then(|| line.trim_end().to_owned())
     }
 
@@ -186,7 +189,14 @@ async fn a_stream_beats_and_ends_when_its_credential_does() {
 
 #[tokio::test]
 async fn streams_end_when_the_api_stops() {
-    let api = Fixture::with(Setup::default()).await;
+    let setup = Setup {
+        limits: Limits {
+            drain: Duration::from_secs(600),
+            ..Limits::default()
+        },
+        ..Setup::default()
+    };
+    let api = Fixture::with(setup).await;
     let mut listener = Listener::new(&api, "", &[]).await;
     listener.until("hello").await;
     api.cx.cancel.cancel();
