@@ -42,10 +42,12 @@ export async function move(id: string, verb: Verb): Promise<void> {
   }
   busy.add(id);
   put({ ...before, status: AFTER[verb] });
+  const sent = send(id, verb);
+  // Whoever changes their mind before the server answered is heard too.
+  const undo = (): void => void sent.then(() => back(before, verb), () => undefined);
+  lastUndo = undo;
   try {
-    put(await send(id, verb));
-    const undo = (): void => void back(before, verb);
-    lastUndo = undo;
+    put(await sent);
     toast(`${SAID[verb]}: ${visible(before.title)}`, "good", verb === "reopen" ? undefined : undo);
   } catch (error) {
     const still = now().incidents.get(id);

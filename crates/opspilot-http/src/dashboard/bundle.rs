@@ -13,9 +13,9 @@ pub(super) const FILES: &[File] = &[
         bytes: include_bytes!("../../assets/app-12379ddb9a71.css"),
     },
     File {
-        name: "app-f3061e8c92a5.js",
+        name: "app-d85842cd1141.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-f3061e8c92a5.js"),
+        bytes: include_bytes!("../../assets/app-d85842cd1141.js"),
     },
     File {
         name: "icon-fb51cec459e0.svg",
