@@ -282,14 +282,13 @@ impl Tailer {
             .for_each(|key| self.queue(key));
     }
 
-    /// The position of a stream that was stored when its file was empty. With nothing to recognise its content by, it
-    /// must not be sent.
+    /// The position of a stream that was stored when its file was shorter than its fingerprint. After a crash, what is
+    /// sent must be told from another content that begins with the same few bytes.
     fn named_first(&mut self, key: u64) -> Option<Position> {
         let stream = self
             .streams
             .get_mut(&key)
-            .filter(|stream| stream.is_nameless())?;
-        stream.learn_head();
+            .filter(|stream| stream.is_stored_vaguely())?;
         self.touched += 1;
         stream.unstored(self.touched)
     }
