@@ -74,10 +74,15 @@ impl Stream {
         self.stored.is_none()
     }
 
-    /// True if it is stored with a shorter fingerprint than it has by now.
+    /// True if records of it may have been sent, in this run or before.
+    pub(in crate::file_tail) fn may_be_sent(&self) -> bool {
+        self.at.offset > 0 || self.stored.as_ref().is_some_and(|stored| stored.sent)
+    }
+
+    /// True if it is stored as never sent, or with a shorter fingerprint than it has by now.
     pub(in crate::file_tail) fn is_stored_vaguely(&self) -> bool {
-        let stored = self.stored.as_ref();
-        stored.is_some_and(|stored| stored.head.len() < self.head.len())
+        let is_vague = |stored: &Position| !stored.sent || stored.head.len() < self.head.len();
+        self.stored.as_ref().is_some_and(is_vague)
     }
 
     /// True if no other content can be taken for the stream's: its fingerprint is as long as it will be.
@@ -126,6 +131,7 @@ impl Stream {
             tail,
             line: mark.line,
             skipping: mark.skipping,
+            sent: self.may_be_sent(),
             finished,
             touched,
         }

@@ -163,6 +163,14 @@ impl Tailer {
             let Some(stream) = self.streams.get(&key) else {
                 continue;
             };
+            if !stream.may_be_sent() {
+                // Its first bytes may be those of any generation. Whichever nobody has read is new.
+                let until = now.monotonic + self.settings.rotate_wait;
+                self.hunts.push(Hunt::of(stream, until));
+                self.forgotten.push(stream.source.stream.to_string());
+                self.remove(key);
+                continue;
+            }
             let position = stream.reading_position();
             let search = Search {
                 position: &position,
