@@ -22,12 +22,14 @@ const ANSWER_LIMIT: usize = 1 << 20;
 /// How long a peer can ask to be left alone.
 const PAUSE_LIMIT: Duration = Duration::from_hours(1);
 
-/// A client whose requests end after `timeout` and which follows nothing by itself.
+/// A client which follows nothing by itself. A probe ends after `timeout`; the client would only later, so that there is
+/// one message for it.
 pub(super) fn client(
     reach: &Reach,
     tls: ClientConfig,
     timeout: Duration,
 ) -> Result<reqwest::ClientBuilder, Failure> {
+    let timeout = timeout + Duration::from_secs(1);
     // It fails when a provider is installed already, which is as good.
     rustls::crypto::ring::default_provider()
         .install_default()
