@@ -54,7 +54,7 @@ impl Reach {
     }
 
     /// The reach of a redirect that comes from `peer`.
-    pub(super) fn from_peer(&self, peer: Option<IpAddr>) -> Self {
+    pub(super) fn behind(&self, peer: Option<IpAddr>) -> Self {
         Self {
             networks: Arc::clone(&self.networks),
             deepest: peer.map_or(Depth::Public, depth),
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn a_redirect_leads_no_further_inside() {
         let reach = Reach::new(&["10.9.0.0/16".parse().unwrap()]);
-        let from = |peer: &str| reach.from_peer(Some(peer.parse().unwrap()));
+        let from = |peer: &str| reach.behind(Some(peer.parse().unwrap()));
         let rows = [
             ("1.1.1.1", "8.8.8.8", true),
             ("1.1.1.1", "10.0.0.1", false),
@@ -224,7 +224,7 @@ mod tests {
         for (peer, address, expected) in rows {
             assert_eq!(check(&from(peer), address), expected, "{peer} to {address}");
         }
-        assert!(!check(&reach.from_peer(None), "10.0.0.1"));
+        assert!(!check(&reach.behind(None), "10.0.0.1"));
     }
 
     #[tokio::test]

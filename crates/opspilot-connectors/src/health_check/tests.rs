@@ -4,6 +4,7 @@ mod grpc;
 mod network;
 mod world;
 
+use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -143,7 +144,7 @@ async fn no_more_probes_run_at_once_than_allowed() {
     let prober = Scripted::new(Duration::from_secs(1), up);
     let mut yaml = format!("{NONE}maxConcurrent: 3\nendpoints:\n");
     for n in 0..10 {
-        yaml.push_str(&format!("- {{id: e{n}, name: E, url: 'tcp://e{n}:1'}}\n"));
+        writeln!(yaml, "- {{id: e{n}, name: E, url: 'tcp://e{n}:1'}}").unwrap();
     }
     run(&yaml, &prober, 20).await;
     assert_eq!(prober.most.load(Ordering::SeqCst), 3);

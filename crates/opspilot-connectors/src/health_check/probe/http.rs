@@ -198,7 +198,7 @@ impl Hop {
             reach: if is_home {
                 self.reach.clone()
             } else {
-                reach.from_peer(peer)
+                reach.behind(peer)
             },
             url,
             method,

@@ -1,5 +1,7 @@
 //! The health service of gRPC, played by a server of the test.
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 use http::{HeaderMap, Response};
 use opspilot_core::clock::SystemClock;
@@ -82,9 +84,11 @@ async fn a_service_is_asked_for_its_health() {
     ];
     let mut yaml = "timeoutMs: 2000\nendpoints:\n".to_owned();
     for (index, (service, _)) in rows.iter().enumerate() {
-        yaml.push_str(&format!(
-            "- {{id: e{index}, name: E, url: 'grpc://127.0.0.1:{port}/{service}'}}\n"
-        ));
+        writeln!(
+            yaml,
+            "- {{id: e{index}, name: E, url: 'grpc://127.0.0.1:{port}/{service}'}}"
+        )
+        .unwrap();
     }
     let config = config(&yaml);
     let trials = tokio::select! {

@@ -1,5 +1,7 @@
 //! Probes of a real web server, of sockets, and of names.
 
+use std::fmt::Write as _;
+
 use opspilot_core::clock::SystemClock;
 
 use super::world::World;
@@ -9,7 +11,7 @@ use super::*;
 async fn outcomes(rows: &[(&str, String)], more: &str) -> Vec<Trial> {
     let mut yaml = format!("timeoutMs: 1000\n{more}\nendpoints:\n");
     for (index, (_, options)) in rows.iter().enumerate() {
-        yaml.push_str(&format!("- {{id: e{index}, name: E, {options}}}\n"));
+        writeln!(yaml, "- {{id: e{index}, name: E, {options}}}").unwrap();
     }
     try_all(&config(&yaml), SystemClock::shared())
         .await
@@ -89,6 +91,21 @@ async fn http_answers_are_judged() {
                 url("slow", ", expectedBodyContains: y"),
             ),
             ("connection closed", url("closed", "")),
+        ],
+        "",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn redirects_lead_where_they_may() {
+    let Some(world) = World::start().await else {
+        return;
+    };
+    let url =
+        |path: &str, more: &str| format!("url: 'http://127.0.0.1:{}/{path}'{more}", world.plain);
+    check(
+        &[
             ("more than 10 redirects", url("loop", "")),
             ("", url("inside", "")),
             (
