@@ -1,11 +1,14 @@
 //! The health service of gRPC, played by a server of the test.
 
 use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response};
 use opspilot_core::clock::SystemClock;
 
+use super::world::command;
 use super::*;
 
 /// Answers by the service that is asked for: a status of the health service, or one of gRPC.
@@ -98,4 +101,65 @@ async fn a_service_is_asked_for_its_health() {
     for ((service, expected), trial) in rows.iter().zip(trials) {
         assert_eq!(trial.message.as_deref(), *expected, "{service}");
     }
+}
+
+/// The health service that the makers of gRPC wrote.
+const REAL: &str = r#"
+import concurrent.futures, grpc, time
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
+service = health.HealthServicer()
+service.set("", health_pb2.HealthCheckResponse.SERVING)
+service.set("shop.Orders", health_pb2.HealthCheckResponse.SERVING)
+service.set("shop.Stock", health_pb2.HealthCheckResponse.NOT_SERVING)
+health_pb2_grpc.add_HealthServicer_to_server(service, server)
+print(server.add_insecure_port("127.0.0.1:0"), flush=True)
+server.start()
+time.sleep(20)
+"#;
+
+#[tokio::test]
+async fn a_real_service_is_asked_for_its_health() {
+    let started = command("python3")
+        .args(["-c", REAL])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let Ok(mut child) = started else {
+        eprintln!("skipped: install python3");
+        return;
+    };
+    let mut port = String::new();
+    let output = child.stdout.take().unwrap();
+    BufReader::new(output).read_line(&mut port).unwrap();
+    let port = port.trim();
+    if port.is_empty() {
+        child.wait().unwrap();
+        eprintln!("skipped: pip install grpcio grpcio-health-checking");
+        return;
+    }
+    let url = |service: &str| format!("url: 'grpc://127.0.0.1:{port}/{service}'");
+    let yaml = format!(
+        "endpoints:\n- {{id: a, name: A, {}}}\n- {{id: b, name: B, {}}}\n- {{id: c, name: C, {}}}\n- {{id: d, name: D, {}}}",
+        url(""),
+        url("shop.Orders"),
+        url("shop.Stock"),
+        url("shop.None")
+    );
+    let trials = try_all(&config(&yaml), SystemClock::shared()).await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let messages: Vec<_> = trials
+        .unwrap()
+        .into_iter()
+        .map(|trial| trial.message)
+        .collect();
+    assert_eq!(messages[..2], [None, None]);
+    let message = |index: usize| messages[index].clone().unwrap();
+    assert_eq!(message(2), "the service says NOT_SERVING");
+    assert!(
+        message(3).starts_with("gRPC status NOT_FOUND"),
+        "{}",
+        message(3)
+    );
 }

@@ -179,7 +179,7 @@ fn nginx(folder: &Path, [plain, good, expired, own, wrong, mutual]: [u16; 6]) ->
             location /loop {{ return 302 /loop; }}
             location /closed {{ return 444; }}
             location /limited {{ add_header Retry-After 120 always; return 429; }}
-            location /metadata {{ return 302 http://169.254.169.254/latest/meta-data; }}
+            location /metadata {{ return 302 http://169.254.77.77/latest; }}
             location /file {{ return 302 file:///etc/passwd; }}
             location /inside {{ return 302 /json; }}
             location /away {{ return 307 https://127.0.0.1:{good}/; }} }}\n"
