@@ -259,6 +259,40 @@ async fn a_probe_that_takes_too_long_is_a_failure() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_slow_endpoint_is_degraded_and_not_down() {
+    let prober = Scripted::new(Duration::from_secs(2), up);
+    let yaml = format!(
+        "{NONE}endpoints: [{{id: a, name: A, url: 'tcp://a:1', degradedAboveMs: 1500, severity: info}}]"
+    );
+    let (batches, health) = run(&yaml, &prober, 5).await;
+    let text = batches[0].get(0).unwrap().text().into_owned();
+    assert!(
+        text.starts_with("[HEALTH_CHECK] [DEGRADED] A (tcp://a:1): answered in 200"),
+        "{text}"
+    );
+    assert_eq!(batches[0].attributes(0)["opsSeverity"], "info");
+    assert_eq!(health.status, HealthStatus::Degraded);
+    assert_eq!(health.details["unhealthyEndpoints"], 0);
+    assert_eq!(health.details["endpoints"]["a"]["status"], "degraded");
+}
+
+#[test]
+fn the_shipped_example_is_right_in_every_key() {
+    let shipped = include_str!("../../../../config/default.yaml");
+    let (_, section) = shipped.split_once("  connector.healthCheck:\n").unwrap();
+    let (section, _) = section.split_once("\n\n").unwrap();
+    let lines = section.lines().filter(|line| !line.contains("enabled:"));
+    let uncommented = |line: &str| match line.strip_prefix("    #") {
+        Some(rest) => format!("     {rest}\n"),
+        None => format!("{}\n", line.replace("endpoints: []", "endpoints:")),
+    };
+    let yaml: String = lines.map(uncommented).collect();
+    let config = config(&yaml);
+    assert_eq!(config.endpoints.len(), 5);
+    HealthCheck::new(config).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_endpoints_it_waits_to_be_stopped() {
     let prober = Scripted::new(Duration::ZERO, up);
     let (batches, health) = run("{}", &prober, 5).await;
