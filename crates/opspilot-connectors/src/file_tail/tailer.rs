@@ -124,7 +124,11 @@ impl Tailer {
             return;
         }
         if !position.sent || position.head.len() == 0 {
-            // The first bytes of a file may be those of any other: whatever is found there now is new.
+            // The first bytes of a file may be those of any other: whatever is found now is new, also if it was rotated.
+            self.hunts.push(scan::Hunt::behind(
+                &position,
+                now + self.settings.rotate_wait,
+            ));
             self.forgotten.push(position.stream);
             return;
         }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::super::content::{Content, Facts, FileId};
-use super::super::position::Begun;
+use super::super::position::{Begun, Position};
 use super::super::rotation::{Found, Listings, Search, is_beside, is_rotated_name};
 use super::super::stream::{Moment, Role, Stream};
 use super::identity::Identity;
@@ -34,17 +34,18 @@ pub(super) struct Hunt {
 impl Hunt {
     /// A hunt for the generations behind `stream`.
     pub(super) fn of(stream: &Stream, until: Instant) -> Self {
-        let name = Path::new(stream.name());
+        Self::behind(&stream.reading_position(), until)
+    }
+
+    /// A hunt for the generations behind the stream at `position`, its own file among them.
+    pub(super) fn behind(position: &Position, until: Instant) -> Self {
+        let (name, place) = (Path::new(&position.name), Path::new(&position.place));
         // A stream that was itself found as a generation has the generations of its log.
-        let place = if is_beside(name, &stream.place) {
-            name
-        } else {
-            &stream.place
-        };
+        let place = if is_beside(name, place) { name } else { place };
         Self {
-            name: stream.name().to_owned(),
+            name: position.name.clone(),
             place: place.to_owned(),
-            since: stream.modified,
+            since: position.modified,
             until,
         }
     }

@@ -134,6 +134,10 @@ impl Harness {
         self.held.clear();
     }
 
+    pub(super) const fn is_running(&self) -> bool {
+        self.tailer.is_some()
+    }
+
     /// Acknowledges everything that was held back.
     pub(super) fn release(&mut self) {
         self.hold = false;

@@ -97,7 +97,13 @@ impl Log {
             Operation::Store => self.tail.store(),
             Operation::Hold => self.tail.hold = true,
             Operation::Release => self.tail.release(),
-            Operation::Pass => self.tail.pass(700),
+            Operation::Pass => {
+                // A reader is woken by what is written: it does not let time pass over half a line that was ended.
+                if self.tail.is_running() {
+                    self.tail.read();
+                }
+                self.tail.pass(700);
+            }
         }
     }
 
