@@ -4,7 +4,9 @@
 //! values and stores its position only when they are acknowledged; see the README.
 
 pub mod file_tail;
+pub mod listen;
 pub mod metrics;
+pub mod syslog;
 
 use opspilot_core::module::Factory;
 
@@ -12,4 +14,5 @@ use opspilot_core::module::Factory;
 pub const MODULES: &[Factory] = &[
     Factory::of::<file_tail::FileTail>(),
     Factory::of::<metrics::Metrics>(),
+    Factory::of::<syslog::Syslog>(),
 ];
