@@ -258,7 +258,7 @@ impl Listener {
             );
             fault("host", &message)
         })?;
-        let port = self.port.unwrap_or(self.protocol.default_port());
+        let port = self.port.unwrap_or_else(|| self.protocol.default_port());
         match (self.protocol, &self.tls) {
             (Protocol::Tls, None) => {
                 return Err(fault(

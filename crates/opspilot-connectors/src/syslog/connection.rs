@@ -17,7 +17,7 @@ use super::config::Protocol;
 use super::framing::{Found, Framer};
 use super::meters::{Reason, Refusal};
 use super::positions::Place;
-use super::shared::{STOP_PATIENCE, Shared};
+use super::shared::{LAST_LOOK, STOP_PATIENCE, Shared};
 
 /// How a TLS conversation begins: a handshake record of some version 3 (RFC 8446, section 5.1).
 const TLS_HELLO: [u8; 2] = [0x16, 0x03];
@@ -161,8 +161,11 @@ impl Connection {
     async fn drain(&mut self) {
         let until = Instant::now() + STOP_PATIENCE;
         while Instant::now() < until {
-            let before = self.position();
-            if self.turn(true).await.is_some() || self.position() == before {
+            // Without this the runtime may not have been told yet that there is something.
+            let ready = timeout(LAST_LOOK, self.wire.tcp().readable()).await;
+            let before = (self.position(), self.tail.len());
+            let is_over = ready.is_err() || self.turn(true).await.is_some();
+            if is_over || (self.position(), self.tail.len()) == before {
                 return;
             }
         }

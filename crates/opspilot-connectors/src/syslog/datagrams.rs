@@ -13,7 +13,7 @@ use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg};
 use opspilot_core::signal::LogSource;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::batch::{CHUNK, Messages};
 use super::config::Protocol;
@@ -21,7 +21,7 @@ use super::drops::Drops;
 use super::framing::{Frame, trimmed};
 use super::meters::Reason;
 use super::positions::Place;
-use super::shared::Shared;
+use super::shared::{LAST_LOOK, STOP_PATIENCE, Shared};
 
 /// How many datagrams are read with one call.
 const AT_ONCE: usize = 64;
@@ -100,8 +100,11 @@ impl Datagrams {
             }
         }
         // What the kernel has at the end was received, and is read.
-        let until = Instant::now() + super::shared::STOP_PATIENCE;
-        while Instant::now() < until && matches!(self.turn(true).await, Ok(1..)) {}
+        let until = Instant::now() + STOP_PATIENCE;
+        while Instant::now() < until
+            && timeout(LAST_LOOK, self.socket.readable()).await.is_ok()
+            && self.turn(true).await.is_ok()
+        {}
         self.count_drops();
         shared.positions.give_back(self.place);
     }

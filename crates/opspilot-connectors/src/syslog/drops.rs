@@ -81,6 +81,7 @@ mod tests {
                 .send_to(b"<13>text", socket.local_addr().unwrap())
                 .unwrap();
         }
+        socket.readable().await.unwrap();
         let mut read = 0;
         while socket.try_recv(&mut [0; 16]).is_ok() {
             read += 1;

@@ -176,7 +176,9 @@ fn strict(frame: &[u8], header: &Header, with_time: bool) -> String {
     };
     let priority = header.priority;
     if header.kind == Kind::Rfc3164 {
-        let (host, tag) = (or_nil(header.host.of(frame)), or_nil(header.tag.of(frame)));
+        let host = or_nil(header.host.of(frame));
+        // With an absent tag in its place the library loses the host.
+        let tag = text(header.tag.of(frame));
         return format!("<{priority}>{} {host} {tag}", whole_seconds(&time));
     }
     let head = text(header.head.of(frame));

@@ -21,6 +21,9 @@ use crate::listen::troubles::Troubles;
 /// How long what was read may take to be handed over when the module stops.
 pub(super) const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long the last look at a socket waits for something to be there.
+pub(super) const LAST_LOOK: Duration = Duration::from_millis(20);
+
 /// How many connections read at once. Each holds up to one chunk until detectors have room for it.
 const TURNS: usize = 32;
 

@@ -15,7 +15,7 @@ fn parts(frame: &str) -> String {
         Kind::Bare => "bare",
     };
     let parts = [header.time, header.host, header.tag, header.data].map(text);
-    let message = &frame[header.message..];
+    let message = frame.get(header.message..).unwrap();
     format!("{kind}|{}|{message}", parts.join("|"))
 }
 
@@ -166,18 +166,47 @@ fn message_of_library(frame: &str) -> &str {
 }
 
 fn message(frame: &str) -> &str {
-    frame[scan(frame.as_bytes(), Grammar::Auto).message..].trim()
+    let start = scan(frame.as_bytes(), Grammar::Auto).message;
+    frame.get(start..).unwrap().trim()
 }
 
-/// The library takes the word behind the host for a tag even where nothing says so, and gives up on times that are
-/// missing or written by routers. Wherever it does neither, both agree.
+/// Where the library finds another message, and why we do not follow.
+const DIFFERING: &[&str] = &[
+    // It gives up where there is no time, and passes the header on as the message.
+    "<34>Use the BFG!",
+    "<0>1990 Oct 22 10:52:01 TZ-6",
+    "<13>app[12]: neither",
+    "<13>web-1 app[12]: no time",
+    "<5>[12345.678901]",
+    "<13>Failed to start",
+    "<13>",
+    "<165>1 not a time",
+    // It gives up at fractions, zones and the marks of routers.
+    "<189>45: *Mar",
+    "<187>: Mar",
+    "<13>Oct 11 22:14:15.123",
+    // It takes the first word of the message for a tag, or the only word for a host.
+    "<13>Feb  5 17:32:18 10.0.0.99 Use",
+    "<165>Aug 24 05:34:00 CST 1987",
+    "<13>Nov 30 06:25:01 web-1 plain",
+    "<13>Nov 30 06:25:01 web-1 last message repeated",
+    "<134>Oct 11 22:14:15 fw-2 CEF:0|",
+    "<13>Oct 11 22:14:15 alone",
+    // It wants structured data where many senders have none.
+    "<165>1 - h a 1 - no data",
+    "<165>1 - h a 1 - [a@1 v=\"never closed",
+];
+
 #[test]
-fn the_library_agrees_on_real_messages() {
-    let agreed = REAL_3164.iter().chain(REAL_5424).filter(|(frame, _)| {
+fn the_library_agrees_on_real_messages_but_for_those_listed() {
+    for (frame, _) in REAL_3164.iter().chain(REAL_5424) {
         let frame = frame.replace('\u{feff}', "");
-        message(&frame) == message_of_library(&frame)
-    });
-    assert!(agreed.count() >= 25);
+        let differs = message(&frame) != message_of_library(&frame);
+        let is_listed = DIFFERING
+            .iter()
+            .any(|start| frame == *start || start.len() > 4 && frame.starts_with(start));
+        assert_eq!(differs, is_listed, "{frame}");
+    }
 }
 
 proptest! {
@@ -185,7 +214,7 @@ proptest! {
     #[test]
     fn the_library_agrees_on_rfc_5424(
         priority in 0..192u16,
-        words in prop::collection::vec("[!-Z^-~]{1,20}", 4),
+        words in prop::collection::vec("[!-9;-Z^-~]{1,20}", 4),
         data in prop_oneof![
             Just("-".to_owned()),
             "(\\[[a-z]{1,8}@[0-9]{1,5}( [a-z]{1,6}=\"([a-z =\\]]|\\\\\"|\\\\\\\\)[a-z ]{0,9}\"){0,3}\\]){1,3}",
