@@ -17,7 +17,7 @@ mod config;
 mod connection;
 mod datagrams;
 mod drops;
-mod facts;
+pub mod facts;
 pub mod framing;
 pub mod header;
 mod meters;

@@ -39,6 +39,17 @@ pub struct Place {
     peer: IpAddr,
 }
 
+/// How many of `wanted` connections this process can have without taking the files that the rest of it needs: half of
+/// what it may open.
+#[must_use]
+pub fn affordable(wanted: usize) -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let half = limit.map_or(usize::MAX, |files| {
+        usize::try_from(files / 2).unwrap_or(usize::MAX)
+    });
+    wanted.min(half.max(1))
+}
+
 impl Connections {
     /// Room for `most` connections, of which one peer may have `most_per_peer`.
     #[must_use]

@@ -29,11 +29,14 @@ const AT_ONCE: usize = 64;
 /// How often the kernel's count of drops is read.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 
+/// How many bytes the datagrams that are read with one call may have together.
+const AT_ONCE_BYTES: usize = 512 << 10;
+
 /// How long a busy listener lets datagrams gather, so that fewer and larger batches are made …
 const GATHER: Duration = Duration::from_millis(1);
 
-/// … if it found so many waiting …
-const BUSY: usize = 16;
+/// … if the last ones came so short a time ago …
+const BUSY: Duration = Duration::from_millis(3);
 
 /// … and the kernel has room for so many bytes.
 const ROOMY: usize = 1 << 20;
@@ -48,6 +51,9 @@ pub(super) struct Datagrams {
     place: Place,
     drops: Drops,
     counted_at: Instant,
+    read_at: Instant,
+    /// How many datagrams are read with one call.
+    slots: usize,
     /// Detectors were behind since drops were counted last.
     was_held_up: bool,
     scratch: Vec<u8>,
@@ -66,16 +72,19 @@ struct Catch {
 impl Datagrams {
     /// A listener on `socket`, for which the kernel keeps `room` bytes.
     pub(super) fn new(shared: Arc<Shared>, socket: UdpSocket, room: usize) -> Self {
+        let slots = AT_ONCE.min(AT_ONCE_BYTES / shared.longest);
         let place = shared.positions.take();
         let source = Arc::new(shared.source(Protocol::Udp, &place.stream));
         Self {
             drops: Drops::of(&socket),
-            scratch: vec![0; AT_ONCE * shared.longest],
+            scratch: vec![0; slots * shared.longest],
+            slots,
             is_roomy: room >= ROOMY,
             socket,
             source,
             place,
             counted_at: Instant::now(),
+            read_at: Instant::now(),
             was_held_up: false,
             shared,
         }
@@ -110,12 +119,15 @@ impl Datagrams {
     }
 
     /// Lets datagrams gather where many come; after an error a little longer.
-    async fn rest(&self, found: io::Result<usize>) {
+    async fn rest(&mut self, found: io::Result<usize>) {
         match found {
-            Ok(count) if self.is_roomy && (BUSY..AT_ONCE * 16).contains(&count) => {
-                sleep(GATHER).await;
+            Ok(count) => {
+                let is_busy = self.read_at.elapsed() < BUSY && count < AT_ONCE * 16;
+                if is_busy && self.is_roomy {
+                    sleep(GATHER).await;
+                }
+                self.read_at = Instant::now();
             }
-            Ok(_) => {}
             Err(error) => {
                 self.shared
                     .troubles
@@ -175,13 +187,13 @@ impl Datagrams {
             socket,
             scratch,
             shared,
+            slots,
             ..
         } = self;
+        let slots = *slots;
         let longest = shared.longest;
-        let mut headers = MultiHeaders::<SockaddrStorage>::preallocate(AT_ONCE, None);
-        while catch.buffer.len() + AT_ONCE < CHUNK {
-            let room = CHUNK - catch.buffer.len();
-            let slots = AT_ONCE.min(room / longest).max(1);
+        let mut headers = MultiHeaders::<SockaddrStorage>::preallocate(slots, None);
+        while catch.buffer.len() < CHUNK {
             let read = socket.try_io(Interest::READABLE, || {
                 receive(
                     socket,

@@ -77,7 +77,7 @@ impl Facts for SyslogFacts {
             attributes.insert("remoteAddress".to_owned(), Value::from(peer.to_string()));
         }
         if let Some(frame) = self.frame(batch, index) {
-            describe(frame, self.grammar, batch.received_at(), &mut attributes);
+            attributes.extend(describe(frame, self.grammar, batch.received_at()));
         }
         attributes
     }
@@ -94,8 +94,10 @@ impl SyslogFacts {
     }
 }
 
-/// Adds what `frame` says of itself.
-fn describe(frame: &[u8], grammar: Grammar, now: Timestamp, attributes: &mut Attributes) {
+/// What a message says of itself, as attributes. `now` tells the year of a time that has none.
+#[must_use]
+pub fn describe(frame: &[u8], grammar: Grammar, now: Timestamp) -> Attributes {
+    let mut attributes = Attributes::new();
     let mut set = |key: &str, value: Value| {
         attributes.insert(key.to_owned(), value);
     };
@@ -103,7 +105,7 @@ fn describe(frame: &[u8], grammar: Grammar, now: Timestamp, attributes: &mut Att
     let rfc = match header.kind {
         Kind::Bare => {
             set("parseError", Value::from("no syslog header"));
-            return;
+            return attributes;
         }
         Kind::Rfc3164 => "3164",
         Kind::Rfc5424 => "5424",
@@ -131,6 +133,7 @@ fn describe(frame: &[u8], grammar: Grammar, now: Timestamp, attributes: &mut Att
     if let Ok(message) = message {
         fields(&message, set);
     }
+    attributes
 }
 
 fn fields(message: &Message<&str>, mut set: impl FnMut(&str, Value)) {
@@ -213,14 +216,14 @@ fn year_of((month, ..): syslog_loose::IncompleteDate, now: Timestamp) -> i32 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
 
     fn check(frame: &str, expected: Value) {
         let now = Timestamp::parse("2026-01-01T12:00:00Z").unwrap();
-        let mut attributes = Map::new();
-        describe(frame.as_bytes(), Grammar::Auto, now, &mut attributes);
+        let mut attributes = describe(frame.as_bytes(), Grammar::Auto, now);
         let time = attributes.remove("originalTimestamp");
         if let Some(wanted) = expected.get("originalTimestamp") {
             assert_eq!(time.as_ref(), Some(wanted), "{frame}");
@@ -298,5 +301,23 @@ mod tests {
             whole_seconds("2024-05-06T07:08:09Z"),
             "2024-05-06T07:08:09Z"
         );
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_is_told(
+            start in prop_oneof![
+                Just("<13>Oct 11 22:14:15 "), Just("<13>1 2024-05-06T07:08:09Z h a - - ["), Just("<13>Feb 99 9999 99:99:99 "),
+                Just("<13>2024-99-99T99:99:99 "), Just("<13>"), Just(""),
+            ],
+            rest in prop::collection::vec(prop_oneof![any::<u8>(), Just(b'"'), Just(b'['), Just(b':'), Just(b' '), Just(b'=')], 0..80),
+        ) {
+            let frame = [start.as_bytes(), &rest].concat();
+            for grammar in [Grammar::Auto, Grammar::Rfc3164, Grammar::Rfc5424] {
+                let attributes = describe(&frame, grammar, Timestamp::UNIX_EPOCH);
+                let is_bare = scan(&frame, grammar).kind == Kind::Bare;
+                prop_assert_eq!(attributes.contains_key("parseError"), is_bare);
+            }
+        }
     }
 }

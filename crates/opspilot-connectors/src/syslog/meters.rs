@@ -200,9 +200,11 @@ impl Meters {
             cx.health.detail("connections", open);
         }
         let known = cx.health.current().details;
+        let (received, dropped) = (sum(&self.received), sum(&self.dropped));
         let figures = [
-            ("messagesReceived", sum(&self.received)),
-            ("messagesDropped", sum(&self.dropped)),
+            ("messagesReceived", received),
+            ("messagesEmitted", received.saturating_sub(dropped)),
+            ("messagesDropped", dropped),
             ("messagesCut", self.cut.get()),
             ("parseErrors", self.unparsed.get()),
         ];

@@ -15,7 +15,7 @@ use super::config::{Config, Protocol};
 use super::header::Grammar;
 use super::meters::{Meters, Reason};
 use super::positions::Positions;
-use crate::listen::peers::{Budgets, Connections};
+use crate::listen::peers::{Budgets, Connections, affordable};
 use crate::listen::troubles::Troubles;
 
 /// How long what was read may take to be handed over when the module stops.
@@ -54,7 +54,15 @@ pub(super) struct Shared {
 impl Shared {
     /// Gathers what is needed, and reserves positions.
     pub(super) async fn open(cx: &Context, config: &Config) -> Result<Self, RunError> {
-        let most_per_peer = config.max_connections_per_peer;
+        let most = affordable(config.max_connections);
+        if most < config.max_connections {
+            tracing::info!(
+                module = cx.id,
+                most,
+                wanted = config.max_connections,
+                "the limit of open files (`ulimit -n`) allows fewer connections"
+            );
+        }
         Ok(Self {
             module: cx.id,
             cancel: cx.cancel.clone(),
@@ -62,7 +70,7 @@ impl Shared {
             meters: Meters::new(cx),
             troubles: Troubles::of(cx),
             positions: Positions::open(cx).await?,
-            connections: Connections::new(config.max_connections, most_per_peer),
+            connections: Connections::new(most, config.max_connections_per_peer),
             budgets: Budgets::new(config.max_messages_per_second_per_peer),
             turns: Semaphore::new(TURNS),
             pool: BufferPool::new(BUFFERS),
@@ -91,7 +99,9 @@ impl Shared {
 
     /// Makes sure that positions up to `end` are reserved, and tries again until they are.
     pub(super) async fn reserve(&self, end: u64) {
+        let mut is_troubled = false;
         while let Err(error) = self.positions.reserve(end).await {
+            is_troubled = true;
             let message = format!("cannot reserve positions: {error}");
             self.health
                 .raise("positions", HealthStatus::Degraded, message);
@@ -100,7 +110,9 @@ impl Shared {
                 () = tokio::time::sleep(Duration::from_secs(1)) => {}
             }
         }
-        self.health.clear("positions");
+        if is_troubled {
+            self.health.clear("positions");
+        }
     }
 
     /// Hands a batch over and waits until there is room for it; while the module stops, for a bounded time.

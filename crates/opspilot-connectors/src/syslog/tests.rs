@@ -228,7 +228,7 @@ async fn several_listeners_run_at_once_and_a_taken_port_is_named() {
     let config = serde_saphyr::from_str(&format!("{{protocol: tcp, port: {taken}}}")).unwrap();
     let mut second = Syslog::new(config).unwrap();
     let error = second.init(&bench.context(&MANIFEST)).await.unwrap_err();
-    let message = opspilot_core::error::chain(&error).to_string();
+    let message = opspilot_core::error::chain(&error);
     assert!(
         message.contains(&format!("127.0.0.1:{taken}: another program listens there")),
         "{message}"

@@ -221,7 +221,7 @@ async fn files_that_cannot_be_used_are_named() {
         );
         let mut module = Syslog::new(serde_saphyr::from_str(&yaml).unwrap()).unwrap();
         let error = module.init(&bench.context(&MANIFEST)).await.unwrap_err();
-        let message = opspilot_core::error::chain(&error).to_string();
+        let message = opspilot_core::error::chain(&error);
         assert!(message.contains(expected), "{message}");
     }
 }
