@@ -127,7 +127,7 @@ impl Default for Config {
             max_connections: 4096,
             max_connections_per_peer: 1024,
             max_messages_per_second_per_peer: 0,
-            receive_buffer_bytes: 8 << 20,
+            receive_buffer_bytes: 32 << 20,
             message_timeout_ms: 60_000,
         }
     }
