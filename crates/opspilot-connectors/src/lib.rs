@@ -4,6 +4,7 @@
 //! values and stores its position only when they are acknowledged; see the README.
 
 pub mod file_tail;
+pub mod health_check;
 pub mod listen;
 pub mod metrics;
 pub mod syslog;
@@ -13,6 +14,7 @@ use opspilot_core::module::Factory;
 /// The connectors of this crate.
 pub const MODULES: &[Factory] = &[
     Factory::of::<file_tail::FileTail>(),
+    Factory::of::<health_check::HealthCheck>(),
     Factory::of::<metrics::Metrics>(),
     Factory::of::<syslog::Syslog>(),
 ];
