@@ -5,7 +5,9 @@
 
 pub mod file_tail;
 pub mod health_check;
+pub mod listen;
 pub mod metrics;
+pub mod syslog;
 
 use opspilot_core::module::Factory;
 
@@ -14,4 +16,5 @@ pub const MODULES: &[Factory] = &[
     Factory::of::<file_tail::FileTail>(),
     Factory::of::<health_check::HealthCheck>(),
     Factory::of::<metrics::Metrics>(),
+    Factory::of::<syslog::Syslog>(),
 ];
