@@ -3,8 +3,11 @@
 //! Every connector is a [`Module`](opspilot_core::module::Module) that sends [`LogBatch`](opspilot_core::signal::LogBatch)
 //! values and stores its position only when they are acknowledged; see the README.
 
+mod intake;
+
 pub mod file_tail;
 pub mod metrics;
+pub mod webhook;
 
 use opspilot_core::module::Factory;
 
@@ -12,4 +15,5 @@ use opspilot_core::module::Factory;
 pub const MODULES: &[Factory] = &[
     Factory::of::<file_tail::FileTail>(),
     Factory::of::<metrics::Metrics>(),
+    Factory::of::<webhook::Webhook>(),
 ];
