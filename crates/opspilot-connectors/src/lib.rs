@@ -7,6 +7,7 @@ mod intake;
 
 pub mod file_tail;
 pub mod metrics;
+pub mod otlp;
 pub mod webhook;
 
 use opspilot_core::module::Factory;
@@ -15,5 +16,6 @@ use opspilot_core::module::Factory;
 pub const MODULES: &[Factory] = &[
     Factory::of::<file_tail::FileTail>(),
     Factory::of::<metrics::Metrics>(),
+    Factory::of::<otlp::Otlp>(),
     Factory::of::<webhook::Webhook>(),
 ];

@@ -28,11 +28,11 @@ pub mod testing;
 
 pub use bind::{bind, is_wide, parse_host};
 pub use body::{BodyError, read_body};
-pub use problem::{Answer, Problem, answer};
+pub use problem::{Answer, Problem, TrailedAnswer, answer, with_trailers};
 pub use server::{Limits, Peer, Protocol, ServerMetrics, serve};
 
-pub use http_body_util::{Either, Full};
-pub use hyper::body::{Body, Frame, Incoming};
+pub use http_body_util::Full;
+pub use hyper::body::Incoming;
 pub use hyper::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 pub use hyper::{Request, Response};
 pub use tower::service_fn;

@@ -1,9 +1,13 @@
 //! Answers without a framework.
 
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::combinators::WithTrailers;
+use http_body_util::{BodyExt as _, Full};
 use hyper::Response;
-use hyper::http::{HeaderValue, StatusCode, header};
+use hyper::http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use crate::body::BodyError;
@@ -28,6 +32,16 @@ fn with_body(status: u16, body: Bytes) -> Answer {
         HeaderValue::from_static("nosniff"),
     );
     answer
+}
+
+/// An answer with trailers behind its body.
+pub type TrailedAnswer =
+    Response<WithTrailers<Full<Bytes>, Ready<Option<Result<HeaderMap, Infallible>>>>>;
+
+/// Puts trailers behind the body of an answer.
+#[must_use]
+pub fn with_trailers(answer: Answer, trailers: HeaderMap) -> TrailedAnswer {
+    answer.map(|body| body.with_trailers(ready(Some(Ok(trailers)))))
 }
 
 /// An error as callers see it: `application/problem+json` (RFC 9457).

@@ -115,7 +115,7 @@ impl Reply {
     /// When it is none.
     #[must_use]
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+        serde_json::from_str(&self.body).expect("the body of a test is JSON")
     }
 
     /// A header, or an empty text.

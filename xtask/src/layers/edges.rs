@@ -237,7 +237,11 @@ mod tests {
             &["hyper-util"],
             &["opspilot-http is no home for hyper-util"],
         );
-        check("crates/opspilot-net", &["hyper", "hyper-util", "tower"], &[]);
+        check(
+            "crates/opspilot-net",
+            &["hyper", "hyper-util", "tower"],
+            &[],
+        );
         check(http, &["sqlx"], &["opspilot-http is no home for sqlx"]);
         check(
             http,

@@ -51,7 +51,7 @@ receivers:
         .stderr(Stdio::null())
         .spawn();
     let Ok(started) = started else {
-        eprintln!("skipped: {PROGRAM} is missing: install prometheus-alertmanager");
+        eprintln!("SKIPPED: {PROGRAM} is missing: install prometheus-alertmanager");
         return;
     };
     let _alertmanager = Alertmanager(started);

@@ -61,7 +61,6 @@ impl Stage<IncidentCleared> for Stores {
 /// A module at work. Dropping it stops it.
 pub(super) struct Running {
     pub(super) bench: Bench,
-    pub(super) clock: Arc<ManualClock>,
     pub(super) cx: Context,
     pub(super) logs: LogReceiver,
     pub(super) address: SocketAddr,
@@ -74,7 +73,7 @@ impl Running {
 
     pub(super) async fn on(storage: SharedStorage, yaml: &str) -> Self {
         let clock = ManualClock::starting_at(Timestamp::from_millis(NOW));
-        let bench = Bench::on(storage, clock.clone()).await;
+        let bench = Bench::on(storage, clock).await;
         let store = bench.context(&STORE);
         let stores = || Stores(bench.incidents.clone());
         let order = StageOrder::STORE;
@@ -104,7 +103,6 @@ impl Running {
         tokio::spawn(async move { module.run(&own).await.unwrap() });
         Self {
             bench,
-            clock,
             cx,
             logs,
             address,
