@@ -20,7 +20,8 @@ mod receiver;
 #[cfg(not(feature = "otlp"))]
 #[path = "otlp/absent.rs"]
 mod receiver;
-#[cfg(all(test, feature = "otlp"))]
+#[cfg(test)]
+#[cfg(feature = "otlp")]
 mod tests;
 #[cfg(feature = "otlp")]
 mod values;

@@ -131,11 +131,13 @@ impl Config {
     }
 
     /// The address; checked before.
+    #[cfg(feature = "otlp")]
     pub(super) fn address(&self) -> IpAddr {
         parse_host(&self.host).unwrap_or(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST))
     }
 
     /// Whether `protocol` is spoken.
+    #[cfg(feature = "otlp")]
     pub(super) fn speaks(&self, protocol: Protocol) -> bool {
         self.protocols.contains(&protocol)
     }

@@ -107,7 +107,7 @@ impl<'a> Payload<'a> {
             "failure" | "timed_out" | "startup_failure" => Some(self.firing(
                 &identity,
                 Severity::Warning,
-                format!("{workflow} failed on {branch} of {repository}"),
+                &format!("{workflow} failed on {branch} of {repository}"),
             )),
             "success" => Some(self.resolved(&identity, "a later run succeeded")),
             _ => None,
@@ -122,7 +122,7 @@ impl<'a> Payload<'a> {
             "failure" | "error" => Some(self.firing(
                 &identity,
                 Severity::Critical,
-                format!("A deployment of {repository} to {environment} failed"),
+                &format!("A deployment of {repository} to {environment} failed"),
             )),
             "success" => Some(self.resolved(&identity, "a later deployment succeeded")),
             _ => None,
@@ -147,7 +147,7 @@ impl<'a> Payload<'a> {
                 let kind = self.event.replace('_', " ");
                 let about = self.first(TITLES).unwrap_or("no title");
                 let title = format!("{kind} {number} in {repository}: {about}");
-                Some(self.firing(&identity, severity, title))
+                Some(self.firing(&identity, severity, &title))
             }
             action @ ("fixed" | "dismissed" | "auto_dismissed" | "resolved" | "closed_by_user") => {
                 Some(self.resolved(&identity, action))
@@ -168,14 +168,14 @@ impl<'a> Payload<'a> {
         }
     }
 
-    fn firing(&self, identity: &str, severity: Severity, title: String) -> Signal {
+    fn firing(&self, identity: &str, severity: Severity, title: &str) -> Signal {
         let about = self.first(TITLES).unwrap_or_default();
         let link = self.first(LINKS).unwrap_or_default();
         Signal::Firing {
             which: self.which(identity),
             severity,
             description: cut(format!("{about} {link}").trim(), TEXT),
-            title: cut(&title, TITLE),
+            title: cut(title, TITLE),
             attributes: self.attributes(),
         }
     }

@@ -1,6 +1,6 @@
 //! From what a delivery says to stored incidents and records.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use opspilot_core::bus::Publication;
@@ -207,7 +207,7 @@ impl Draft<'_> {
                     incident_id: known,
                     occurrences: 1,
                     last_seen_at: self.now,
-                    by_rule: Default::default(),
+                    by_rule: BTreeMap::new(),
                 },
             );
             return Ok(());

@@ -62,7 +62,7 @@ fn alert(status: &str, starts_at: &str) -> String {
 #[tokio::test]
 async fn an_alert_is_created_once_repeated_and_resolved_over_a_restart() {
     let storage = Arc::new(MemoryStorage::default());
-    let first = Running::on(storage.clone(), &routes()).await;
+    let first = Running::on(Arc::<MemoryStorage>::clone(&storage), &routes()).await;
     let firing = alert("firing", "2026-02-20T12:00:00Z");
     assert_eq!(first.post("/am", &bearer(), &firing).await.status, 204);
     drop(first);

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opspilot_net::testing::{Client, Reply, ask};
 use prost::Message as _;
 
@@ -74,7 +75,7 @@ async fn a_failure_to_store_is_told() {
 #[tokio::test]
 async fn what_is_taken_in_part_is_said() {
     let mut running = Running::new("").await;
-    let body = logs(vec![Default::default(); 50_003]).encode_to_vec();
+    let body = logs(vec![LogRecord::default(); 50_003]).encode_to_vec();
     let head = [
         "POST /v1/logs",
         &format!("Authorization: Bearer {TOKEN}"),
@@ -88,12 +89,15 @@ async fn what_is_taken_in_part_is_said() {
     assert!(reply.body.contains("smaller batches"), "{reply:?}");
 }
 
+/// Path, headers, body; status and part of the answer.
+type Row<'a> = (&'a str, &'a [&'a str], &'a [u8], u16, &'a str);
+
 #[tokio::test]
 async fn bad_requests_are_refused() {
     let running = Running::new("maxBodyBytes: 4096\nmaxDecodedBytes: 8192").await;
     let bomb = gzip(&vec![0; 1 << 20]);
     assert!(bomb.len() < 4_096);
-    let rows: &[(&str, &[&str], &[u8], u16, &str)] = &[
+    let rows: &[Row<'_>] = &[
         (
             "/v1/logs",
             &[PROTOBUF],
