@@ -123,8 +123,8 @@ impl Tailer {
                     self.hunts.push(Hunt::of(stream, until));
                     stream.lose_name(until);
                 }
-                (Role::Current, Some(_)) if stream.seen_end() == 0 => {
-                    // It was empty. What it held meanwhile may be in a copy already.
+                (Role::Current, Some(_)) if !stream.is_known_well() => {
+                    // What it held meanwhile may be in a copy already, and what it holds now may begin alike.
                     self.hunts.push(Hunt::of(stream, until));
                 }
                 (Role::Current | Role::Rotated { .. }, _) => {}
@@ -163,6 +163,14 @@ impl Tailer {
             let Some(stream) = self.streams.get(&key) else {
                 continue;
             };
+            if !stream.may_be_sent() {
+                // Its first bytes may be those of any generation. Whichever nobody has read is new.
+                let until = now.monotonic + self.settings.rotate_wait;
+                self.hunts.push(Hunt::of(stream, until));
+                self.forgotten.push(stream.source.stream.to_string());
+                self.remove(key);
+                continue;
+            }
             let position = stream.reading_position();
             let search = Search {
                 position: &position,
@@ -199,6 +207,8 @@ impl Tailer {
         if was_rotated && !stream.was_opened() {
             self.hunts.push(Hunt::of(stream, until));
             self.totals.rotations += 1;
+        } else if is_current && !stream.is_known_well() {
+            self.hunts.push(Hunt::of(stream, until));
         }
         stream.role = match &found.content {
             Content::Plain(_) if is_current => Role::Current,

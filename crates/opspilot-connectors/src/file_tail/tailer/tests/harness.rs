@@ -303,9 +303,9 @@ fn stored_form(position: &Position) -> Position {
     serde_json::from_str(&serde_json::to_string(position).unwrap()).unwrap()
 }
 
-/// The text of line `number`.
+/// The text of line `number`. All start alike, as the lines of real logs do.
 pub(super) fn line(number: usize) -> String {
-    format!("{number:07} order accepted and paid")
+    format!("order accepted and paid {number:07}")
 }
 
 /// Lines of the given numbers, with their ends.
