@@ -1,5 +1,6 @@
 //! Options of `connector.otlp`.
 
+#[cfg(feature = "otlp")]
 use std::net::IpAddr;
 
 use opspilot_core::config::{KeyPath, Secret};
