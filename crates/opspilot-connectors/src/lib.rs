@@ -6,6 +6,7 @@
 mod intake;
 
 pub mod file_tail;
+pub mod health_check;
 pub mod metrics;
 pub mod otlp;
 pub mod webhook;
@@ -15,6 +16,7 @@ use opspilot_core::module::Factory;
 /// The connectors of this crate.
 pub const MODULES: &[Factory] = &[
     Factory::of::<file_tail::FileTail>(),
+    Factory::of::<health_check::HealthCheck>(),
     Factory::of::<metrics::Metrics>(),
     Factory::of::<otlp::Otlp>(),
     Factory::of::<webhook::Webhook>(),
