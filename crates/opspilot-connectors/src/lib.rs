@@ -3,11 +3,15 @@
 //! Every connector is a [`Module`](opspilot_core::module::Module) that sends [`LogBatch`](opspilot_core::signal::LogBatch)
 //! values and stores its position only when they are acknowledged; see the README.
 
+mod intake;
+
 pub mod file_tail;
 pub mod health_check;
 pub mod listen;
 pub mod metrics;
+pub mod otlp;
 pub mod syslog;
+pub mod webhook;
 
 use opspilot_core::module::Factory;
 
@@ -16,5 +20,7 @@ pub const MODULES: &[Factory] = &[
     Factory::of::<file_tail::FileTail>(),
     Factory::of::<health_check::HealthCheck>(),
     Factory::of::<metrics::Metrics>(),
+    Factory::of::<otlp::Otlp>(),
     Factory::of::<syslog::Syslog>(),
+    Factory::of::<webhook::Webhook>(),
 ];

@@ -9,29 +9,42 @@ use tokio::net::TcpStream;
 
 /// One connection.
 #[derive(Debug)]
-pub(crate) struct Client(BufReader<TcpStream>);
+pub struct Client(BufReader<TcpStream>);
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
+pub struct Reply {
+    /// The status.
+    pub status: u16,
     /// By name in lower case.
-    pub(crate) headers: BTreeMap<String, String>,
-    pub(crate) body: String,
+    pub headers: BTreeMap<String, String>,
+    /// The body as text.
+    pub body: String,
 }
 
 impl Client {
-    pub(crate) async fn connect(address: SocketAddr) -> Self {
-        Self(BufReader::new(TcpStream::connect(address).await.unwrap()))
+    /// Connects.
+    ///
+    /// # Panics
+    /// When nobody listens.
+    pub async fn connect(address: SocketAddr) -> Self {
+        Self(BufReader::new(
+            TcpStream::connect(address)
+                .await
+                .expect("the server of a test listens"),
+        ))
     }
 
     /// Sends bytes. The other side may have stopped reading; what it answered is still there.
-    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.0.get_mut().write_all(bytes.as_ref()).await.ok();
     }
 
     /// Reads the next reply; `None` when the connection ended. A reply to `HEAD` has no body.
-    pub(crate) async fn reply(&mut self, is_head: bool) -> Option<Reply> {
+    ///
+    /// # Panics
+    /// When the declared length is no number.
+    pub async fn reply(&mut self, is_head: bool) -> Option<Reply> {
         let status = self.line().await?.split(' ').nth(1)?.parse().ok()?;
         let mut headers = BTreeMap::new();
         loop {
@@ -43,18 +56,18 @@ impl Client {
         }
         let length = headers
             .get("content-length")
-            .map_or(0, |length| length.parse().unwrap());
+            .map_or(0, |length| length.parse().expect("a length is a number"));
         let mut body = vec![0; if is_head { 0 } else { length }];
         self.0.read_exact(&mut body).await.ok()?;
         Some(Reply {
             status,
             headers,
-            body: String::from_utf8(body).unwrap(),
+            body: String::from_utf8_lossy(&body).into_owned(),
         })
     }
 
     /// Everything until the connection ends.
-    pub(crate) async fn rest(&mut self) -> String {
+    pub async fn rest(&mut self) -> String {
         let mut rest = Vec::new();
         // A reset ends a connection as well.
         self.0.read_to_end(&mut rest).await.ok();
@@ -69,7 +82,10 @@ impl Client {
 }
 
 /// Sends one request on a connection of its own. `head` is the request line without the version, then headers.
-pub(crate) async fn ask(address: SocketAddr, head: &[&str], body: &[u8]) -> Reply {
+///
+/// # Panics
+/// When no reply comes.
+pub async fn ask(address: SocketAddr, head: &[&str], body: &[u8]) -> Reply {
     let mut client = Client::connect(address).await;
     client.send(request(head, body)).await;
     let method = head[0].split(' ').next();
@@ -77,7 +93,8 @@ pub(crate) async fn ask(address: SocketAddr, head: &[&str], body: &[u8]) -> Repl
 }
 
 /// The bytes of a request.
-pub(crate) fn request(head: &[&str], body: &[u8]) -> Vec<u8> {
+#[must_use]
+pub fn request(head: &[&str], body: &[u8]) -> Vec<u8> {
     let mut lines = vec![format!("{} HTTP/1.1", head[0])];
     let names_host = |line: &&str| line.to_ascii_lowercase().starts_with("host:");
     if !head.iter().any(names_host) {
@@ -92,16 +109,27 @@ pub(crate) fn request(head: &[&str], body: &[u8]) -> Vec<u8> {
 }
 
 impl Reply {
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    /// The body as JSON.
+    ///
+    /// # Panics
+    /// When it is none.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).expect("the body of a test is JSON")
     }
 
-    pub(crate) fn header(&self, name: &str) -> &str {
+    /// A header, or an empty text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }
 
-    /// Status and stable code of a problem.
-    pub(crate) fn problem(&self) -> (u16, String) {
+    /// Status and stable code of a problem of `ui.api`.
+    ///
+    /// # Panics
+    /// When the reply is none.
+    #[must_use]
+    pub fn problem(&self) -> (u16, String) {
         assert_eq!(
             self.header("content-type"),
             "application/problem+json",
@@ -115,8 +143,14 @@ impl Reply {
         );
         assert_eq!(
             body["type"],
-            format!("urn:opspilot:problem:{}", body["code"].as_str().unwrap())
+            format!(
+                "urn:opspilot:problem:{}",
+                body["code"].as_str().unwrap_or_default()
+            )
         );
-        (self.status, body["code"].as_str().unwrap().to_owned())
+        (
+            self.status,
+            body["code"].as_str().unwrap_or_default().to_owned(),
+        )
     }
 }

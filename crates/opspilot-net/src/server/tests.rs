@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{Limits, ServerMetrics, serve};
-use crate::client::{Client, request};
+use crate::testing::{Client, request};
 
 /// Longer than anything here takes, unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -221,4 +221,53 @@ async fn a_stop_does_not_wait_for_a_half_sent_or_endless_request() {
         (half.rest().await, body.rest().await),
         (String::new(), String::new())
     );
+}
+
+/// Speaks HTTP/2 just far enough to be a connection: the preface and empty settings (RFC 9113, section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+fn multiplexed() -> Limits {
+    Limits {
+        protocol: super::Protocol::Http2,
+        idle: Duration::from_millis(300),
+        ..short()
+    }
+}
+
+#[tokio::test]
+async fn connections_without_a_request_are_closed_over_http2_too() {
+    let server = Running::new(multiplexed()).await;
+    for start in [&b""[..], &PREFACE[..9], PREFACE] {
+        let mut client = server.connect().await;
+        client.send(start).await;
+        timeout(PATIENCE, client.rest())
+            .await
+            .expect("the connection is closed");
+    }
+    server.stopped().await;
+}
+
+#[tokio::test]
+async fn requests_are_answered_over_http2_and_an_idle_connection_is_closed_later() {
+    let server = Running::new(multiplexed()).await;
+    let stream = tokio::net::TcpStream::connect(server.address)
+        .await
+        .unwrap();
+    let io = hyper_util::rt::TokioIo::new(stream);
+    let executor = super::Owned::default();
+    let (mut sender, connection) = hyper::client::conn::http2::handshake(executor, io)
+        .await
+        .unwrap();
+    let mut task = JoinSet::new();
+    task.spawn(connection);
+    for _ in 0..3 {
+        let request = hyper::Request::get(format!("http://{}/", server.address))
+            .body(http_body_util::Empty::<bytes::Bytes>::new())
+            .unwrap();
+        let answer = sender.send_request(request).await.unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+    let ended = timeout(PATIENCE, task.join_next()).await;
+    assert!(ended.is_ok(), "an idle connection is closed");
+    server.stopped().await;
 }
