@@ -9,7 +9,7 @@ use crate::console::say;
 use crate::process::{self, cargo};
 use crate::steps::step;
 use crate::workspace::{PROFILE, Package, Workspace};
-use crate::{deny, docs, layers, probe, test, tidy, unused};
+use crate::{deny, docs, layers, probe, test, tidy, ui, unused};
 
 /// Runs every step; the first that fails ends the run.
 ///
@@ -77,6 +77,11 @@ fn without_building(workspace: &Workspace) -> Result<()> {
         "supply",
         "choose another crate, or change deny.toml and say why",
         || deny::run(workspace),
+    )?;
+    step(
+        "dashboard",
+        "mend what is named above; run `cargo xtask ui` and commit what it writes",
+        || ui::run(workspace, ui::Mode::Check),
     )
 }
 

@@ -21,6 +21,7 @@ mod server;
 mod steps;
 mod test;
 mod tidy;
+mod ui;
 mod unused;
 mod workspace;
 
@@ -37,6 +38,8 @@ cargo xtask COMMAND
   unused           dependencies that no source names
   deny             licences, banned crates and sources, as deny.toml says
   docs [--check]   write docs/reference from the server, or fail if it is stale
+  ui [--check]     build the dashboard from ui/, or check it: types, logic, and that the bundle is not stale
+  e2e              the dashboard against the real server in Chromium; screenshots in target/screenshots
   bench [criterion | peers --harness DIR [-- ARGUMENTS]]
                    microbenchmarks, or a comparison by a harness outside this repository
   dist [--symbols] release binary with checksum and licence list in dist/
@@ -70,6 +73,8 @@ fn run(arguments: &[String]) -> Result<()> {
         ("unused", []) => unused::run(&Workspace::load()?)?,
         ("deny", []) => deny::run(&Workspace::load()?)?,
         ("docs", rest) => docs::run(&Workspace::load()?, docs::Mode::parse(rest)?)?,
+        ("ui", rest) => ui::run(&Workspace::load()?, ui::Mode::parse(rest)?)?,
+        ("e2e", []) => ui::end_to_end(&Workspace::load()?)?,
         ("bench", rest) => bench::run(&Workspace::load()?, rest)?,
         ("dist", rest) => dist::run(&Workspace::load()?, dist::Symbols::parse(rest)?)?,
         _ => bail!("no such command: `{}`\n\n{HELP}", words.join(" ")),

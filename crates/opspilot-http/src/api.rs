@@ -33,6 +33,7 @@ mod routes;
 mod runs;
 mod session;
 mod state;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -120,6 +121,11 @@ impl Module for Api {
         };
         let state = State::new(cx.clone(), &self.options, parts);
         let metrics = state.metrics().server();
+        let hub = state.hub.clone();
+        let (journal, cancel) = (cx.system.clone(), cx.cancel.clone());
+        cx.tasks.spawn("stream hub", async move {
+            hub.run(journal.bus().journal(), &cancel).await;
+        });
         let router = router::build(state, &self.options);
         info!(url = self.options.url(bound), "api is listening");
         cx.health.detail("serverRunning", true);

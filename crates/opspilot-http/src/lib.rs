@@ -1,4 +1,4 @@
-//! The HTTP surface of OpsPilot: module `ui.api`.
+//! The HTTP surface of OpsPilot: modules `ui.api` and `ui.dashboard`.
 //!
 //! Every route is a row of one table, see [`routes`]; the router is built from it.
 //!
@@ -9,11 +9,13 @@
 
 mod api;
 mod auth;
+mod dashboard;
 
 use opspilot_core::module::Factory;
 
 pub use api::{Api, Config, Role, Route, Verb, routes};
 pub use auth::{Asked, Issuer, IssuerError};
+pub use dashboard::{Config as DashboardConfig, Dashboard};
 
 /// The modules of this crate.
-pub const MODULES: &[Factory] = &[Factory::of::<Api>()];
+pub const MODULES: &[Factory] = &[Factory::of::<Api>(), Factory::of::<Dashboard>()];

@@ -34,7 +34,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("systemd", &["opspilot-connectors"]),
     ("syslog_loose", &["opspilot-connectors"]),
     ("notify", &["opspilot-connectors"]),
-    ("flate2", &["opspilot-connectors"]),
+    ("flate2", &["opspilot-connectors", "opspilot-http"]),
     ("zstd", &["opspilot-connectors"]),
     (
         "regex",

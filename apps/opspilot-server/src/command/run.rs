@@ -136,11 +136,22 @@ fn greet(server: &Runtime, engine: &str) {
             .find_map(|module| module.health.details.get(key)?.as_str())
     };
     if let Some(url) = detail("url") {
+        let has_page = modules.iter().any(|module| module.id == "ui.dashboard");
+        if let Some(page) = page_of(url).filter(|_| has_page) {
+            output::line(format!("  dashboard  {page}"));
+        }
         output::line(format!("  API        {url}"));
         output::line(format!("  incidents  {url}/incidents"));
         output::line(format!("  health     {url}/health"));
     }
     output::line("Stop with Ctrl-C.");
+}
+
+/// Where the dashboard of the API at `url` is; `None` where the API has every address to itself.
+fn page_of(url: &str) -> Option<&str> {
+    let (scheme, rest) = url.split_once("://")?;
+    let host = rest.find('/')?;
+    url.get(..scheme.len() + "://".len() + host + 1)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -134,6 +134,11 @@ pub(super) async fn check(
 }
 
 impl Door {
+    /// True if a caller who came in before would still be let in.
+    pub(super) async fn admits(&self, headers: &HeaderMap, address: IpAddr) -> bool {
+        self.admit(headers, address).await.is_ok()
+    }
+
     /// Who comes in; `None` where nobody is asked.
     async fn admit(&self, headers: &HeaderMap, address: IpAddr) -> Result<Option<Caller>, Problem> {
         let access = &self.state.access;

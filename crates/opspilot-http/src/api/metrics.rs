@@ -25,9 +25,14 @@ const REFUSED: MetricSpec = MetricSpec::counter(
 );
 const CONNECTIONS: MetricSpec =
     MetricSpec::gauge("opspilot_http_connections", &[], "Open connections.");
+const MISSED: MetricSpec = MetricSpec::counter(
+    "opspilot_stream_missed_total",
+    &[],
+    "Events that listeners of the stream were told they missed.",
+);
 
 /// The metrics of the module.
-pub(super) const METRICS: &[MetricSpec] = &[REQUESTS, ERRORS, REFUSED, CONNECTIONS];
+pub(super) const METRICS: &[MetricSpec] = &[REQUESTS, ERRORS, REFUSED, CONNECTIONS, MISSED];
 
 /// Why a request or connection was refused.
 #[derive(Debug, Clone, Copy)]
@@ -84,6 +89,11 @@ impl ApiMetrics {
         self.metrics
             .counter(&REFUSED, &[("reason", reason.as_str())])
             .inc();
+    }
+
+    /// Counts events that a listener missed.
+    pub(super) fn missed(&self, count: u64) {
+        self.metrics.counter(&MISSED, &[]).inc_by(count);
     }
 
     /// What the server counts.

@@ -14,7 +14,8 @@ use super::state::State;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Headers of every answer. The API's answers are data: nothing in them is to be run, framed, guessed at or kept.
+/// Headers of every answer that has none of its own. The API's answers are data: nothing in them is to be run, framed,
+/// guessed at or kept. The dashboard has a policy of its own, and files that may be kept.
 const SAFETY: [(HeaderName, &str); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::CACHE_CONTROL, "no-store"),
@@ -89,7 +90,9 @@ fn write(response: &mut Response, problem: &Problem, id: &str) {
 fn finish(response: &mut Response, id: &str) {
     let headers = response.headers_mut();
     for (name, value) in SAFETY {
-        headers.insert(name, HeaderValue::from_static(value));
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     }
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);

@@ -115,15 +115,18 @@ impl Params {
 
     /// Where the page starts, for lists with cursors of their own.
     pub(super) fn cursor_as<T: FromStr>(&mut self) -> Option<T> {
-        let text = self.take("cursor")?;
-        let cursor = text.parse().ok();
-        if cursor.is_none() {
-            self.faults.add(
-                "cursor",
-                "write the `nextCursor` of the page before, unchanged",
-            );
+        let help = "write the `nextCursor` of the page before, unchanged";
+        self.parsed("cursor", help)
+    }
+
+    /// A value that has one right form, which `help` tells.
+    pub(super) fn parsed<T: FromStr>(&mut self, name: &'static str, help: &str) -> Option<T> {
+        let text = self.take(name)?;
+        let value = text.parse().ok();
+        if value.is_none() {
+            self.faults.add(name, help);
         }
-        cursor
+        value
     }
 
     /// Tells everything that is wrong.

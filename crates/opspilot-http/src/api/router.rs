@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State as Extract};
-use axum::http::{HeaderName, Method, header};
+use axum::http::{HeaderMap, HeaderName, Method, Uri, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -18,6 +18,7 @@ use super::problem::{Code, Problem};
 use super::routes::{Route, Verb};
 use super::state::State;
 use super::{access, guard, idempotency, observe, rate, routes};
+use crate::dashboard;
 
 /// The largest body, in bytes.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -25,7 +26,7 @@ const BODY_LIMIT: usize = 1024 * 1024;
 /// The router of all routes. The last layer added is the first that a request passes.
 pub(super) fn build(state: State, options: &Options) -> Router {
     let limited = mount(&state, &options.base_path, |route| route.rate_limited)
-        .fallback(not_found)
+        .fallback(elsewhere)
         .layer(from_fn_with_state(state.clone(), rate::limit));
     let mut router = limited
         .merge(mount(&state, &options.base_path, |route| {
@@ -60,8 +61,18 @@ fn mount(state: &State, base_path: &str, is_wanted: fn(&Route) -> bool) -> Route
     .method_not_allowed_fallback(method_not_allowed)
 }
 
-async fn not_found() -> Problem {
-    Problem::of(Code::NOT_FOUND)
+/// What is not the API's is the dashboard's, where it is on.
+async fn elsewhere(
+    Extract(state): Extract<State>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let is_read = matches!(method, Method::GET | Method::HEAD);
+    let site = state.site.as_ref().filter(|_| is_read);
+    let site = site.filter(|_| dashboard::is_on(&state.cx.system));
+    let found = site.and_then(|site| site.answer(uri.path(), &headers));
+    found.unwrap_or_else(|| Problem::of(Code::NOT_FOUND).into_response())
 }
 
 async fn method_not_allowed() -> Problem {

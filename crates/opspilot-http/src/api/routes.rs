@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::state::State;
 use super::{
     audit, dead_letters, executions, health, incidents, keys, modules, on_call, proposals, runs,
-    session, tokens,
+    session, stream, tokens,
 };
 
 /// The methods that routes have. `HEAD` works wherever `GET` does.
@@ -256,6 +256,11 @@ const ROUTES: &[Route] = &[
     read("/audit/key", "The key that proves the audit log.", |verb| {
         on(verb, audit::key)
     }),
+    read(
+        "/stream",
+        "What happens, as it happens, as Server-Sent Events.",
+        |verb| on(verb, stream::stream),
+    ),
     read(
         "/modules",
         "The state and health of every module.",

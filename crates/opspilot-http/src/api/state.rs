@@ -14,6 +14,8 @@ use super::metrics::ApiMetrics;
 use super::names::Names;
 use super::problem::Problem;
 use super::rate::RateLimiter;
+use super::stream::Hub;
+use crate::dashboard::Site;
 
 /// What a request may take.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +28,8 @@ pub(super) struct ApiLimits {
     pub(super) bad_credentials: usize,
     /// How many log-ins a minute may fail from one address.
     pub(super) bad_logins: usize,
+    /// How often a stream says that it lives, and whether its listener may still listen is asked.
+    pub(super) beat: Duration,
 }
 
 impl Default for ApiLimits {
@@ -35,6 +39,7 @@ impl Default for ApiLimits {
             body: Duration::from_secs(15),
             bad_credentials: 30,
             bad_logins: 5,
+            beat: Duration::from_secs(5),
         }
     }
 }
@@ -58,6 +63,10 @@ pub(super) struct Shared {
     pub(super) rate: RateLimiter,
     /// Answers that are given again.
     pub(super) answers: Answers,
+    /// Hands events to whoever listens.
+    pub(super) hub: Hub,
+    /// The dashboard, where it can be served.
+    pub(super) site: Option<Site>,
     limits: ApiLimits,
     metrics: ApiMetrics,
 }
@@ -80,6 +89,8 @@ impl State {
             cors_origin: options.cors_origin.clone(),
             rate: RateLimiter::new(options.rate_limit),
             answers: Answers::default(),
+            hub: Hub::default(),
+            site: Site::new(&options.base_path),
             cx,
             limits: parts.limits,
             metrics,

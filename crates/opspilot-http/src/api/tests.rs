@@ -6,8 +6,10 @@ mod faulty;
 mod hostile;
 mod keys;
 mod letters;
+mod page;
 mod probes;
 mod reading;
+mod streaming;
 mod table;
 
 use std::net::SocketAddr;
@@ -50,6 +52,7 @@ struct Setup {
     body: Duration,
     auth: Auth,
     bad_credentials: usize,
+    beat: Duration,
 }
 
 impl Default for Setup {
@@ -65,6 +68,7 @@ impl Default for Setup {
             body: Duration::from_secs(15),
             auth: Auth::default(),
             bad_credentials: 30,
+            beat: Duration::from_secs(600),
         }
     }
 }
@@ -101,6 +105,7 @@ impl Fixture {
         api.api_limits.request = setup.request;
         api.api_limits.body = setup.body;
         api.api_limits.bad_credentials = setup.bad_credentials;
+        api.api_limits.beat = setup.beat;
         api.init(&cx).await.unwrap();
         let port = cx.health.current().details["port"].as_u64().unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).unwrap()));

@@ -26,7 +26,7 @@ const HOUR: Duration = Duration::from_hours(1);
 const CONFIGURED: &str = "X-API-Key: configured-key-of-an-admin-0123456789";
 
 /// An `auth` section that asks for credentials.
-fn auth() -> Auth {
+pub(super) fn auth() -> Auth {
     let key = CONFIGURED.strip_prefix("X-API-Key: ").unwrap();
     Auth {
         enabled: true,
@@ -55,13 +55,13 @@ async fn guarded_by(auth: Auth) -> Fixture {
     .await
 }
 
-fn root() -> Identity {
+pub(super) fn root() -> Identity {
     Identity::vouch("root", Role::Admin, Kind::Human, Method::Local)
 }
 
 impl Fixture {
     /// The header with a new stored key, and the key.
-    async fn key(&self, role: Role, kind: Kind) -> (String, KeyText) {
+    pub(super) async fn key(&self, role: Role, kind: Kind) -> (String, KeyText) {
         let new = NewKey {
             label: format!("{role:?}-{kind:?}").to_lowercase(),
             role,

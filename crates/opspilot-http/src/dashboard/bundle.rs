@@ -1,0 +1,25 @@
+//! The files of the dashboard. Written by `cargo xtask ui`; edits are lost.
+
+use super::site::File;
+
+/// The page.
+pub(super) const PAGE: &str = include_str!("../../assets/index.html");
+
+/// The files that it names.
+pub(super) const FILES: &[File] = &[
+    File {
+        name: "app-4026d296d9d9.css",
+        kind: "text/css; charset=utf-8",
+        bytes: include_bytes!("../../assets/app-4026d296d9d9.css"),
+    },
+    File {
+        name: "app-44ca93ccc12a.js",
+        kind: "text/javascript; charset=utf-8",
+        bytes: include_bytes!("../../assets/app-44ca93ccc12a.js"),
+    },
+    File {
+        name: "icon-fb51cec459e0.svg",
+        kind: "image/svg+xml",
+        bytes: include_bytes!("../../assets/icon-fb51cec459e0.svg"),
+    },
+];

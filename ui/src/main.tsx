@@ -1,0 +1,52 @@
+import { render } from "preact";
+import { useEffect } from "preact/hooks";
+
+import { onSignedOut } from "./api";
+import { begin, leave } from "./data";
+import { bind, press } from "./keys";
+import { show } from "./settings";
+import { arrived, go, set, useStore } from "./store";
+import { Approvals } from "./views/approvals";
+import { Audit } from "./views/audit";
+import { Now } from "./views/now";
+import { OnCall } from "./views/oncall";
+import { Empty, Link } from "./views/parts";
+import { Shell } from "./views/shell";
+import { SignIn } from "./views/signin";
+import { Sources } from "./views/sources";
+
+function App() {
+  const who = useStore((state) => state.who);
+  const path = useStore((state) => state.path);
+  const link = useStore((state) => state.link);
+  useEffect(() => bind([
+    { keys: "g i", says: "Go to the incidents", run: () => go("/") },
+    { keys: "g a", says: "Go to the approvals", run: () => go("/approvals") },
+    { keys: "g o", says: "Go to who is on call", run: () => go("/oncall") },
+    { keys: "g u", says: "Go to the audit log", run: () => go("/audit") },
+    { keys: "g h", says: "Go to sources and modules", run: () => go("/sources") },
+    { keys: "?", says: "Show this sheet", run: () => set({ help: true }) },
+  ]), []);
+  if (who === undefined) {
+    return <main class="signin"><Empty title={link === "lost" ? "The server cannot be reached; trying again…" : "Opening…"} /></main>;
+  }
+  if (who === null) return <SignIn />;
+  return <Shell><View path={path} /></Shell>;
+}
+
+function View({ path }: { path: string }) {
+  if (path === "/" || path.startsWith("/i/")) return <Now />;
+  if (path === "/approvals" || path.startsWith("/approvals/")) return <Approvals />;
+  if (path === "/oncall") return <OnCall />;
+  if (path === "/audit") return <Audit />;
+  if (path === "/sources") return <Sources />;
+  return <Empty title="There is no such page."><p><Link to="/" class="button">To the incidents</Link></p></Empty>;
+}
+
+show();
+onSignedOut(leave);
+addEventListener("popstate", arrived);
+addEventListener("keydown", press);
+const root = document.getElementById("app");
+if (root) render(<App />, root);
+void begin();
