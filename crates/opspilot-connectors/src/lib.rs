@@ -4,6 +4,8 @@
 //! values and stores its position only when they are acknowledged; see the README.
 
 pub mod file_tail;
+pub mod journald;
+mod lines;
 pub mod metrics;
 
 use opspilot_core::module::Factory;
@@ -11,5 +13,6 @@ use opspilot_core::module::Factory;
 /// The connectors of this crate.
 pub const MODULES: &[Factory] = &[
     Factory::of::<file_tail::FileTail>(),
+    Factory::of::<journald::Journald>(),
     Factory::of::<metrics::Metrics>(),
 ];
