@@ -5,6 +5,7 @@
 
 pub mod file_tail;
 pub mod journald;
+pub mod kubernetes;
 mod lines;
 pub mod metrics;
 
@@ -14,5 +15,6 @@ use opspilot_core::module::Factory;
 pub const MODULES: &[Factory] = &[
     Factory::of::<file_tail::FileTail>(),
     Factory::of::<journald::Journald>(),
+    Factory::of::<kubernetes::Kubernetes>(),
     Factory::of::<metrics::Metrics>(),
 ];
