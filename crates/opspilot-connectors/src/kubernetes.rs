@@ -6,7 +6,7 @@
 //! stored with the position.
 //!
 //! What each part does: `cluster` asks the API, `wire` is what is read of its answers, `facts` says what they mean, `outlet`
-//! makes batches of what is new, `progress` stores how far, `watch` follows one resource.
+//! makes batches of what is new, `progress` stores how far, `watch` follows one resource, `logs` reads those of containers.
 //!
 //! Known limits: an Event or a state that came and went while nothing was watched, or between a watch that came too late and
 //! the list after it, is not seen. If the server is killed and the watch comes too late afterwards, facts of the last 200 ms
@@ -19,6 +19,8 @@ mod config;
 mod facts;
 #[cfg(feature = "kubernetes")]
 mod kind;
+#[cfg(feature = "kubernetes")]
+mod logs;
 #[cfg(feature = "kubernetes")]
 mod meters;
 #[cfg(feature = "kubernetes")]
@@ -33,7 +35,7 @@ mod wire;
 use async_trait::async_trait;
 use opspilot_core::module::{BuildError, Category, Context, Manifest, Module, RunError};
 
-pub use config::Config;
+pub use config::{Config, PodLogs};
 
 /// Watches a cluster.
 #[derive(Debug)]
@@ -92,7 +94,12 @@ impl Module for Kubernetes {
             };
             watcher.run()
         });
-        futures_util::future::join_all(watchers).await;
+        let logs = logs::Logs {
+            cx,
+            cluster: &cluster,
+            places: cx.store.collection().await?,
+        };
+        tokio::join!(futures_util::future::join_all(watchers), logs.run());
         Ok(())
     }
 
@@ -103,5 +110,6 @@ impl Module for Kubernetes {
     }
 }
 
-#[cfg(all(test, feature = "kubernetes"))]
+#[cfg(feature = "kubernetes")]
+#[cfg(test)]
 mod tests;

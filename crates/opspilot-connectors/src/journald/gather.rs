@@ -126,14 +126,14 @@ impl Gatherer {
 
     /// The batches of whole lines.
     pub(super) fn gather(&mut self, raw: Vec<u8>, now: Timestamp) -> Vec<Draft> {
-        let raw = Arc::new(raw);
+        let raw = Arc::new(Raw(raw));
         let mut drafts = Vec::new();
         let mut open: Option<Open> = None;
         let mut start = 0;
-        for end in memchr::memchr_iter(b'\n', &raw) {
+        for end in memchr::memchr_iter(b'\n', &raw.0) {
             let place = start..end;
             start = end + 1;
-            let line = raw.get(place.clone()).unwrap_or_default();
+            let line = raw.0.get(place.clone()).unwrap_or_default();
             let Ok(entry) = Entry::parse(line) else {
                 self.tally.garbage += u64::from(!line.trim_ascii().is_empty());
                 continue;
@@ -293,7 +293,7 @@ impl Open {
         self.known.push(known);
     }
 
-    fn close(self, raw: &Arc<Vec<u8>>, now: Timestamp) -> Draft {
+    fn close(self, raw: &Arc<Raw>, now: Timestamp) -> Draft {
         let place = (self.base, self.first_line);
         let mut builder = LogBatchBuilder::new(self.source, self.text, place, now);
         for (range, offset) in self.records {
@@ -311,6 +311,10 @@ impl Open {
     }
 }
 
+/// Lines as they arrived.
+#[derive(Debug)]
+struct Raw(Vec<u8>);
+
 /// What is known of one record.
 #[derive(Debug)]
 struct Known {
@@ -322,7 +326,7 @@ struct Known {
 /// The entries behind a batch: read again when somebody asks.
 #[derive(Debug)]
 struct Entries {
-    raw: Arc<Vec<u8>>,
+    raw: Arc<Raw>,
     known: Vec<Known>,
 }
 
@@ -331,7 +335,7 @@ impl Facts for Entries {
         let Some(known) = self.known.get(index) else {
             return Attributes::new();
         };
-        let line = self.raw.get(known.place.clone()).unwrap_or_default();
+        let line = self.raw.0.get(known.place.clone()).unwrap_or_default();
         let mut attributes =
             Entry::parse(line).map_or_else(|_| Attributes::new(), |entry| entry.attributes());
         if known.is_cut {

@@ -145,7 +145,7 @@ impl Work {
 
     fn open(&self) -> io::Result<Journal> {
         if !self.config.directory.is_empty() {
-            let mut options = OpenDirectoryOptions::default();
+            let options = OpenDirectoryOptions::default();
             return Ok(options.open_directory(self.config.directory.as_str())?);
         }
         let mut options = OpenOptions::default();

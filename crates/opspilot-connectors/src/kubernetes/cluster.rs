@@ -6,14 +6,17 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
+use k8s_openapi::jiff::Timestamp;
 use kube::client::Body;
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use kube::core::Request;
 use kube::core::params::{ListParams, WatchParams};
+use kube::core::subresource::LogParams;
 use opspilot_core::module::HealthStatus;
 
 use super::config::Config;
 use super::kind::Kind;
+use super::logs::Run;
 use super::wire::Status;
 
 /// The longest answer that is read at once, in bytes: a page of a list.
@@ -40,6 +43,8 @@ pub(super) struct Trouble {
     pub(super) status: HealthStatus,
     pub(super) message: String,
     pub(super) kind: TroubleKind,
+    /// What the API server answered; 0 if it did not.
+    pub(super) code: u16,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +61,7 @@ impl Trouble {
             status: HealthStatus::Degraded,
             message: message.into(),
             kind: TroubleKind::Other,
+            code: 0,
         }
     }
 
@@ -160,6 +166,51 @@ impl Cluster {
             body.all(LONGEST_ANSWER).await
         };
         self.limited(answer).await
+    }
+
+    /// One page of the pods that have labels.
+    pub(super) async fn pods(
+        &self,
+        selector: &str,
+        rest: Option<String>,
+    ) -> Result<Vec<u8>, Trouble> {
+        let parameters = ListParams {
+            label_selector: Some(selector.to_owned()),
+            limit: Some(PAGE),
+            continue_token: rest,
+            ..ListParams::default()
+        };
+        let request = Request::new(Kind::Pods.path(&self.config.namespace)).list(&parameters);
+        let answer = async {
+            let body = self.get(request, "list", Kind::Pods).await?;
+            body.all(LONGEST_ANSWER).await
+        };
+        self.limited(answer).await
+    }
+
+    /// The log of a run from `since` on, in seconds since 1970; it arrives as long as the run goes on. `None`: there is none
+    /// (yet).
+    pub(super) async fn log(
+        &self,
+        run: &Run,
+        since: Option<u64>,
+    ) -> Result<Option<Arriving>, Trouble> {
+        let parameters = LogParams {
+            container: Some(run.container.clone()),
+            follow: !run.is_over,
+            previous: run.is_previous,
+            timestamps: true,
+            since_time: since
+                .and_then(|seconds| Timestamp::from_second(i64::try_from(seconds).ok()?).ok()),
+            ..LogParams::default()
+        };
+        let request = Request::new(Kind::Pods.path(&run.namespace)).logs(&run.pod, &parameters);
+        match self.limited(self.get(request, "get", Kind::Logs)).await {
+            Ok(arriving) => Ok(Some(arriving)),
+            // It waits to start, or it is gone.
+            Err(trouble) if matches!(trouble.code, 400 | 404) => Ok(None),
+            Err(trouble) => Err(trouble),
+        }
     }
 
     /// A watch from `version` on, which the cluster ends after `length`.
@@ -273,7 +324,7 @@ impl Cluster {
     async fn access(&self) -> Result<kube::Config, Trouble> {
         let config = &self.config;
         if !config.kubeconfig.is_empty() {
-            return self.from_file(&config.kubeconfig).await;
+            return self.of_file(&config.kubeconfig).await;
         }
         let mut access = if config.api_url.is_empty() {
             kube::Config::incluster().map_err(|error| {
@@ -329,7 +380,7 @@ impl Cluster {
         }
     }
 
-    async fn from_file(&self, path: &str) -> Result<kube::Config, Trouble> {
+    async fn of_file(&self, path: &str) -> Result<kube::Config, Trouble> {
         let unusable =
             |error: &dyn fmt::Display| Trouble::unhealthy(format!("cannot use `{path}`: {error}"));
         let text = tokio::fs::read_to_string(path)
@@ -389,12 +440,19 @@ pub(super) fn refusal(status: &Status, verb: &str, kind: Kind, namespace: &str) 
                 (_, namespace) => format!("in the namespace `{namespace}`"),
             };
             let resource = kind.resource();
+            let verbs = match kind {
+                Kind::Logs => "the verb `get`",
+                _ => "the verbs `list` and `watch`",
+            };
             Trouble::unhealthy(format!(
-                "may not {verb} {resource} {scope} (403): grant the verbs `list` and `watch` on `{resource}` in the API group \
+                "may not {verb} {resource} {scope} (403): grant {verbs} on `{resource}` in the API group \
                  `{}`, as docs/kubernetes-rbac.yaml does: {said}",
                 kind.group()
             ))
         }
-        code => Trouble::other(format!("cannot {verb} {}: {code} {said}", kind.resource())),
+        code => Trouble {
+            code,
+            ..Trouble::other(format!("cannot {verb} {}: {code} {said}", kind.resource()))
+        },
     }
 }

@@ -19,6 +19,7 @@ use serde::Deserialize;
 /// ```
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
 pub struct Config {
     /// The name that records carry as their source.
     pub source: String,
@@ -47,14 +48,30 @@ pub struct Config {
     pub watch_nodes: bool,
     /// Watch deployments that lack replicas or do not get on.
     pub watch_deployments: bool,
+    /// Pods whose containers' logs are read.
+    pub pod_logs: Vec<PodLogs>,
+    /// The most logs that are read at a time, 1 to 1000.
+    #[schemars(range(min = 1, max = 1000))]
+    pub max_log_streams: usize,
     /// The severity (`info`, `warning`, `critical`) by type of Event or by reason, over the built-in ones.
     pub severity_map: BTreeMap<String, String>,
-    /// The longest pause between two attempts at a watch that fails, in milliseconds, 1000 to 300000.
+    /// How often pods are looked for whose logs are read, and the longest pause between two attempts at a watch that fails, in
+    /// milliseconds, 1000 to 300000.
     #[schemars(range(min = 1000, max = 300_000))]
     pub poll_interval_ms: u64,
     /// How long the API server may take to answer, in milliseconds, 1000 to 300000.
     #[schemars(range(min = 1000, max = 300_000))]
     pub timeout_ms: u64,
+}
+
+/// Pods whose containers' logs are read.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct PodLogs {
+    /// Labels that the pods have, as a label selector of the API: `app=web,tier!=test`.
+    pub selector: String,
+    /// The containers by name; empty means all of them.
+    pub containers: Vec<String>,
 }
 
 impl Default for Config {
@@ -72,6 +89,8 @@ impl Default for Config {
             watch_pods: true,
             watch_nodes: false,
             watch_deployments: true,
+            pod_logs: Vec::new(),
+            max_log_streams: 100,
             severity_map: BTreeMap::new(),
             poll_interval_ms: 10_000,
             timeout_ms: 10_000,
@@ -165,8 +184,11 @@ impl Config {
                 &format!("`{}` is not the name of a namespace", self.namespace),
             )
         });
-        let nothing =
-            !(self.watch_events || self.watch_pods || self.watch_nodes || self.watch_deployments);
+        let nothing = self.pod_logs.is_empty()
+            && !(self.watch_events
+                || self.watch_pods
+                || self.watch_nodes
+                || self.watch_deployments);
         let nothing = nothing.then(|| {
             fault(
                 &["watchEvents"],
@@ -177,8 +199,26 @@ impl Config {
             .chain(severities)
             .chain(namespace)
             .chain(nothing)
+            .chain(self.logs())
             .chain(self.access());
         BuildError::join(all).map_or(Ok(()), Err)
+    }
+
+    fn logs(&self) -> impl Iterator<Item = BuildError> {
+        let streams = (!(1..=1000).contains(&self.max_log_streams)).then(|| {
+            let message = format!("is {}, must be 1 to 1000", self.max_log_streams);
+            fault(&["maxLogStreams"], &message)
+        });
+        let all = self.pod_logs.iter().enumerate();
+        let empty = all
+            .filter(|(_, logs)| logs.selector.trim().is_empty())
+            .map(|(index, _)| {
+                let key = KeyPath::of(["podLogs"])
+                    .with_index(index)
+                    .with_key("selector");
+                BuildError::option(key, "is missing: name labels, for example `app=web`")
+            });
+        streams.into_iter().chain(empty)
     }
 
     fn access(&self) -> impl Iterator<Item = BuildError> {
@@ -248,6 +288,14 @@ mod tests {
     #[test]
     fn every_fault_is_named() {
         for (yaml, expected) in [
+            (
+                "{maxLogStreams: 0}",
+                "maxLogStreams: is 0, must be 1 to 1000",
+            ),
+            (
+                "{podLogs: [{containers: [a]}]}",
+                "podLogs[0].selector: is missing: name labels",
+            ),
             ("{timeoutMs: 1}", "timeoutMs: is 1, must be 1000 to 300000"),
             (
                 "{severityMap: {X: bad}}",

@@ -86,6 +86,7 @@ pub(super) fn read(
         Kind::Events => event(&parse(object)?, severities),
         Kind::Pods => pod(&metadata, &parse(object)?, severities),
         Kind::Nodes => node(&metadata, &parse(object)?, severities),
+        Kind::Logs => Vec::new(),
         Kind::Deployments => deployment(&metadata, &parse(object)?, severities),
     };
     Ok(Seen {

@@ -9,6 +9,8 @@ pub(super) enum Kind {
     Pods,
     Nodes,
     Deployments,
+    /// Not watched: the logs of pods.
+    Logs,
 }
 
 impl Kind {
@@ -22,6 +24,7 @@ impl Kind {
             Self::Pods => config.watch_pods,
             Self::Nodes => config.watch_nodes,
             Self::Deployments => config.watch_deployments,
+            Self::Logs => false,
         };
         Self::ALL.into_iter().filter(is_wanted).collect()
     }
@@ -33,13 +36,14 @@ impl Kind {
             Self::Pods => "pods",
             Self::Nodes => "nodes",
             Self::Deployments => "deployments",
+            Self::Logs => "pods/log",
         }
     }
 
     /// The group of the resource, as roles name it.
     pub(super) const fn group(self) -> &'static str {
         match self {
-            Self::Events | Self::Pods | Self::Nodes => "",
+            Self::Events | Self::Pods | Self::Nodes | Self::Logs => "",
             Self::Deployments => "apps",
         }
     }
@@ -47,7 +51,7 @@ impl Kind {
     /// The place in the API, of all namespaces or of one.
     pub(super) fn path(self, namespace: &str) -> String {
         let root = match self {
-            Self::Events | Self::Pods | Self::Nodes => "/api/v1",
+            Self::Events | Self::Pods | Self::Nodes | Self::Logs => "/api/v1",
             Self::Deployments => "/apis/apps/v1",
         };
         match (self, namespace) {

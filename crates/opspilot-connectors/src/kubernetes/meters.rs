@@ -71,6 +71,7 @@ impl Meters {
         let (sent, errors, lists) = match self.kind {
             Kind::Events => ("eventsProcessed", "eventErrors", "eventLists"),
             Kind::Pods => ("podAlertsEmitted", "podErrors", "podLists"),
+            Kind::Logs => return,
             Kind::Nodes => ("nodeAlertsEmitted", "nodeErrors", "nodeLists"),
             Kind::Deployments => (
                 "deploymentAlertsEmitted",

@@ -17,6 +17,7 @@ use super::*;
 
 mod api;
 mod interruptions;
+mod logs;
 mod recorded;
 
 use api::Api;

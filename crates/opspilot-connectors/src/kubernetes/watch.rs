@@ -173,7 +173,7 @@ impl Session<'_> {
                 Ended::Failed => return false,
                 Ended::Well => continue,
                 Ended::Troubled(trouble) if trouble.kind == TroubleKind::Gone => {
-                    self.has_list = false
+                    self.has_list = false;
                 }
                 Ended::Troubled(trouble) => {
                     self.meters.errors.inc();

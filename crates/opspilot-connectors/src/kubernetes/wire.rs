@@ -143,6 +143,8 @@ pub(super) struct PodStatus {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct ContainerStatus {
     pub(super) name: String,
+    #[serde(rename = "containerID")]
+    pub(super) container_id: Option<String>,
     pub(super) restart_count: i64,
     pub(super) state: Option<ContainerState>,
     pub(super) last_state: Option<ContainerState>,
@@ -151,8 +153,15 @@ pub(super) struct ContainerStatus {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ContainerState {
+    pub(super) running: Option<Running>,
     pub(super) waiting: Option<Waiting>,
     pub(super) terminated: Option<Terminated>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Running {
+    pub(super) started_at: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -168,7 +177,25 @@ pub(super) struct Terminated {
     pub(super) reason: Option<String>,
     pub(super) message: Option<String>,
     pub(super) exit_code: Option<i64>,
+    #[serde(rename = "containerID")]
+    pub(super) container_id: Option<String>,
     pub(super) finished_at: Option<String>,
+}
+
+/// One page of pods whose logs are read.
+#[derive(Debug, Deserialize)]
+pub(super) struct LoggedPods {
+    pub(super) metadata: PageMetadata,
+    #[serde(default)]
+    pub(super) items: Option<Vec<LoggedPod>>,
+}
+
+/// A pod whose logs are read.
+#[derive(Debug, Deserialize)]
+pub(super) struct LoggedPod {
+    pub(super) metadata: Metadata,
+    #[serde(default)]
+    pub(super) status: Option<PodStatus>,
 }
 
 /// `core/v1` Node, and what else has conditions alone.

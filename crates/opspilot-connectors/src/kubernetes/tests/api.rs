@@ -29,6 +29,8 @@ pub(super) struct State {
     /// Seeds the moments at which connections are cut; 0 cuts none.
     pub(super) cuts: u64,
     requests: u64,
+    /// The runs of the container of each logged pod: its id, its lines, and whether it ended.
+    runs: BTreeMap<String, Vec<(String, Vec<String>, bool)>>,
 }
 
 impl State {
@@ -114,6 +116,75 @@ impl Api {
         self.change(|state| state.put("pods", name, object));
     }
 
+    /// A container starts, and the one before it ends.
+    pub(super) fn start_logged(&self, pod: &str, id: &str) {
+        self.change(|state| {
+            let runs = state.runs.entry(pod.to_owned()).or_default();
+            runs.iter_mut().for_each(|run| run.2 = true);
+            let last = runs.last().map(|run| json!({ "terminated": { "reason": "Error", "containerID": format!("containerd://{}", run.0) } }));
+            runs.push((id.to_owned(), Vec::new(), false));
+            let status = json!({ "name": "main", "containerID": format!("containerd://{id}"), "state": { "running": {} }, "lastState": last });
+            state.put("pods", pod, json!({ "status": { "containerStatuses": [status] } }));
+        });
+    }
+
+    /// The container of a pod says something.
+    pub(super) fn log(&self, pod: &str, line: &str) {
+        self.change(|state| {
+            let runs = state.runs.get_mut(pod).unwrap();
+            runs.last_mut().unwrap().1.push(line.to_owned());
+        });
+    }
+
+    async fn serve_log(
+        &self,
+        out: &mut Out<'_>,
+        pod: &str,
+        query: &BTreeMap<&str, &str>,
+    ) -> std::io::Result<()> {
+        let mut changed = self.changed.subscribe();
+        let since = query
+            .get("sinceTime")
+            .map_or(String::new(), |text| text.replace("%3A", ":"));
+        let back = 1 + usize::from(query.contains_key("previous"));
+        let found = {
+            let state = self.state.lock().unwrap();
+            let runs = &state.runs[pod];
+            runs.len().checked_sub(back)
+        };
+        let Some(index) = found else {
+            let body = "{\"message\":\"previous terminated container not found\",\"reason\":\"BadRequest\",\"code\":400}";
+            return out.refuse(400, "Bad Request", body).await;
+        };
+        out.write(
+            b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n",
+        )
+        .await?;
+        let mut sent = 0;
+        loop {
+            let (lines, is_over) = {
+                let state = self.state.lock().unwrap();
+                let (_, lines, is_over) = &state.runs[pod][index];
+                let new: Vec<String> = lines[sent..].to_vec();
+                (new, *is_over)
+            };
+            sent += lines.len();
+            // The real one takes whole seconds too.
+            let text: String = lines
+                .iter()
+                .filter(|line| line[..19] >= since[..since.len().min(19)])
+                .map(|line| format!("{line}\n"))
+                .collect();
+            if !text.is_empty() {
+                out.chunk(&text).await?;
+            }
+            if is_over || !query.contains_key("follow") {
+                return out.write(b"0\r\n\r\n").await;
+            }
+            changed.changed().await.ok();
+        }
+    }
+
     pub(super) fn large_pod(&self, name: &str, is_sick: bool) {
         let state = match is_sick {
             true => json!({ "waiting": { "reason": "CrashLoopBackOff" } }),
@@ -189,16 +260,28 @@ impl Api {
                 .split('&')
                 .filter_map(|pair| pair.split_once('='))
                 .collect();
+            if let Some(pod) = path
+                .strip_suffix("/log")
+                .and_then(|path| path.rsplit('/').next())
+            {
+                let budget = self.budget();
+                return self
+                    .serve_log(
+                        &mut Out {
+                            stream: &mut stream,
+                            budget,
+                        },
+                        pod,
+                        &query,
+                    )
+                    .await;
+            }
             let names = ["events", "pods", "nodes", "deployments"];
             let resource = names.into_iter().find(|name| path.ends_with(name)).unwrap();
             let is_known = text
                 .lines()
                 .any(|line| line.eq_ignore_ascii_case("authorization: Bearer t0ken"));
-            let budget = {
-                let mut state = self.state.lock().unwrap();
-                state.requests += 1;
-                (state.cuts != 0).then(|| state.random() % 3000)
-            };
+            let budget = self.budget();
             let mut out = Out {
                 stream: &mut stream,
                 budget,
@@ -222,7 +305,8 @@ impl Api {
             } else {
                 let limit = query["limit"].parse().unwrap();
                 let rest = query.get("continue").map(|text| text.parse().unwrap());
-                let page = self.page(resource, limit, rest);
+                let is_chosen = query.contains_key("labelSelector");
+                let page = self.page(resource, limit, rest, is_chosen);
                 match page {
                     Some(page) => out.answer(200, "OK", &page).await?,
                     None => {
@@ -234,14 +318,25 @@ impl Api {
         }
     }
 
+    fn budget(&self) -> Option<u64> {
+        let mut state = self.state.lock().unwrap();
+        state.requests += 1;
+        (state.cuts != 0).then(|| state.random() % 3000)
+    }
+
     /// A page. The token is the version of the list and how many were sent.
-    fn page(&self, resource: &str, limit: usize, rest: Option<u64>) -> Option<String> {
+    fn page(
+        &self,
+        resource: &str,
+        limit: usize,
+        rest: Option<u64>,
+        is_chosen: bool,
+    ) -> Option<String> {
         let mut state = self.state.lock().unwrap();
         let id = rest.unwrap_or_else(|| {
-            let items = state
-                .objects
-                .iter()
-                .filter(|((kind, _), _)| *kind == resource);
+            let items = state.objects.iter().filter(|((kind, name), _)| {
+                *kind == resource && (!is_chosen || name.starts_with("log"))
+            });
             let items = items.map(|(_, object)| object.to_string()).collect();
             let (id, version) = (state.requests, state.version);
             state.pages.insert(id, (version, items));
