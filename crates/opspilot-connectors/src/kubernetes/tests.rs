@@ -2,7 +2,7 @@
 //!
 //! `recorded` holds answers of a real API server (1.36), shortened: managed fields, annotations and specs are left out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -86,7 +86,7 @@ impl<'a> Reader<'a> {
         let outcome = self.follow().await;
         let ended = outcome.is_ok() && self.run.is_over && !self.logs.cx.cancel.is_cancelled();
         let finish = tokio::time::timeout(LAST_POSITION, self.finish(ended)).await;
-        let outcome = outcome.and(finish.unwrap_or(Ok(())));
+        let outcome = outcome.and_then(|()| finish.unwrap_or(Ok(())));
         (self.run.stream, outcome)
     }
 

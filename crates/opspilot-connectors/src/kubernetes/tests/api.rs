@@ -172,7 +172,7 @@ impl Api {
             // The real one takes whole seconds too.
             let text: String = lines
                 .iter()
-                .filter(|line| line[..19] >= since[..since.len().min(19)])
+                .filter(|line| line.get(..19) >= since.get(..19))
                 .map(|line| format!("{line}\n"))
                 .collect();
             if !text.is_empty() {
@@ -202,7 +202,7 @@ impl Api {
                 "nodes",
                 name,
                 json!({ "status": { "conditions": [condition] } }),
-            )
+            );
         });
     }
 
@@ -311,7 +311,7 @@ impl Api {
                     Some(page) => out.answer(200, "OK", &page).await?,
                     None => {
                         out.refuse(410, "Gone", include_str!("../recorded/gone-list.json"))
-                            .await?
+                            .await?;
                     }
                 }
             }
@@ -359,7 +359,7 @@ impl Api {
         let mut changed = self.changed.subscribe();
         let (oldest, is_status) = {
             let state = self.state.lock().unwrap();
-            (state.oldest, state.requests % 2 == 0)
+            (state.oldest, state.requests.is_multiple_of(2))
         };
         if from < oldest && is_status {
             return out

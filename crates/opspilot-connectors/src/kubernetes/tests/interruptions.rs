@@ -9,7 +9,7 @@ struct Story {
     api: Api,
     random: u64,
     expected: BTreeSet<String>,
-    last: std::collections::BTreeMap<String, String>,
+    last: BTreeMap<String, String>,
 }
 
 impl Story {
@@ -64,7 +64,7 @@ async fn play(seed: u64, compacts: bool) {
         api: api.clone(),
         random: seed,
         expected: BTreeSet::new(),
-        last: Default::default(),
+        last: BTreeMap::new(),
     };
     let mut bench = Bench::new().await;
     let mut running = Running::start(&bench, &api.yaml("")).await;

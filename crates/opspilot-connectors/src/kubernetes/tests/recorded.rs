@@ -21,7 +21,7 @@ fn outlet(kind: Kind) -> Outlet {
         "kubernetes",
         kind,
         watched,
-        Default::default(),
+        BTreeMap::new(),
     )
 }
 
