@@ -9,9 +9,6 @@
 
 mod api;
 mod auth;
-#[cfg(test)]
-mod client;
-mod server;
 
 use opspilot_core::module::Factory;
 
