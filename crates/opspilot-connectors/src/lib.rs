@@ -4,9 +4,12 @@
 //! values and stores its position only when they are acknowledged; see the README.
 
 mod intake;
+mod lines;
 
 pub mod file_tail;
 pub mod health_check;
+pub mod journald;
+pub mod kubernetes;
 pub mod listen;
 pub mod metrics;
 pub mod otlp;
@@ -19,6 +22,8 @@ use opspilot_core::module::Factory;
 pub const MODULES: &[Factory] = &[
     Factory::of::<file_tail::FileTail>(),
     Factory::of::<health_check::HealthCheck>(),
+    Factory::of::<journald::Journald>(),
+    Factory::of::<kubernetes::Kubernetes>(),
     Factory::of::<metrics::Metrics>(),
     Factory::of::<otlp::Otlp>(),
     Factory::of::<syslog::Syslog>(),
