@@ -62,7 +62,8 @@ impl Log {
         match operation {
             Operation::Append(count) => self.append(count),
             Operation::Begin(bytes) if self.begun == 0 => {
-                self.tail.append("app.log", &line(self.next)[..bytes]);
+                self.tail
+                    .append("app.log", &line(self.next).as_bytes()[..bytes]);
                 self.begun = bytes;
             }
             Operation::Begin(_) => {}
@@ -109,7 +110,7 @@ impl Log {
 
     fn append(&mut self, count: usize) {
         let text = lines(self.next..self.next + count);
-        self.tail.append("app.log", &text[self.begun..]);
+        self.tail.append("app.log", &text.as_bytes()[self.begun..]);
         self.begun = 0;
         self.next += count;
     }

@@ -431,7 +431,7 @@ fn two_copies_between_two_looks_lose_nothing() {
 fn a_stream_stored_by_its_first_bytes_alone_is_not_taken_for_what_follows_a_truncation() {
     let mut tail = Harness::new(&["app.log"]);
     tail.read();
-    let first = lines(0..30);
+    let first = lines(0..30).into_bytes();
     tail.append("app.log", &first[..10]);
     tail.read();
     tail.append("app.log", &first[10..]);
