@@ -9,7 +9,7 @@ use crate::console::say;
 use crate::process::{self, cargo};
 use crate::steps::step;
 use crate::workspace::{PROFILE, Package, Workspace};
-use crate::{deny, docs, layers, probe, test, tidy, ui, unused};
+use crate::{deny, docs, layers, native, probe, test, tidy, ui, unused};
 
 /// Runs every step; the first that fails ends the run.
 ///
@@ -18,28 +18,28 @@ use crate::{deny, docs, layers, probe, test, tidy, ui, unused};
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     without_building(workspace)?;
     let root = workspace.root.as_path();
+    let missing = native::missing(workspace);
+    let features = native::all_but(&missing, &workspace.members);
     step(
         "lints",
         "mend each warning; an exception is #[expect(lint, reason = \"…\")]",
         || {
-            let line = "clippy --workspace --all-targets --all-features --profile";
-            process::run(&mut cargo(
-                root,
-                &format!("{line} {PROFILE} -- -D warnings"),
-            ))
+            let line = format!("clippy --workspace --all-targets {features} --profile {PROFILE}");
+            process::run(&mut cargo(root, &format!("{line} -- -D warnings")))
         },
     )?;
     say("\nWhat follows is `cargo xtask test`.");
     test::run(workspace)?;
     step("documentation", "mend each warning of rustdoc", || {
-        let line = format!("doc --workspace --all-features --no-deps --profile {PROFILE}");
+        let line = format!("doc --workspace {features} --no-deps --profile {PROFILE}");
         process::run(cargo(root, &line).env("RUSTDOCFLAGS", "-D warnings"))
     })?;
     step(
         "each crate alone",
         "name the missing dependency or feature in that crate's manifest",
         || {
-            let mut lines = workspace.members.iter().flat_map(alone);
+            let lines = workspace.members.iter();
+            let mut lines = lines.flat_map(|package| alone(package, &missing));
             lines.try_for_each(|line| process::run(&mut cargo(root, &line)))
         },
     )?;
@@ -85,8 +85,8 @@ fn without_building(workspace: &Workspace) -> Result<()> {
     )
 }
 
-/// The commands that check one crate alone: as it is, and with each of its features.
-fn alone(package: &Package) -> Vec<String> {
+/// The commands that check one crate alone: as it is, and with each of its features that can be built here.
+fn alone(package: &Package, missing: &[&str]) -> Vec<String> {
     let plain = format!("check --quiet --profile {PROFILE} -p {}", package.name);
     let mut lines = vec![plain.clone()];
     if package
@@ -96,7 +96,8 @@ fn alone(package: &Package) -> Vec<String> {
     {
         lines.push(format!("{plain} --no-default-features"));
     }
-    let features = package.features.keys().filter(|name| *name != "default");
+    let features = package.features.keys();
+    let features = features.filter(|name| *name != "default" && !missing.contains(&name.as_str()));
     lines.extend(features.map(|name| format!("{plain} --no-default-features --features {name}")));
     lines
 }
@@ -118,6 +119,6 @@ mod tests {
             "check --quiet --profile ci -p a --no-default-features",
             "check --quiet --profile ci -p a --no-default-features --features zstd",
         ];
-        assert_eq!(alone(&package), expected);
+        assert_eq!(alone(&package, &[]), expected);
     }
 }

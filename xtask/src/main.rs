@@ -14,6 +14,7 @@ mod deny;
 mod dist;
 mod docs;
 mod layers;
+mod native;
 mod probe;
 mod process;
 mod quick;

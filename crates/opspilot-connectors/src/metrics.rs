@@ -40,6 +40,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 pub use config::{Config, Group, Processes, Thresholds};
 pub use lines::Lines;
+use lines::Parts;
 pub use sampler::Sampler;
 pub use tree::Troubles;
 
@@ -212,7 +213,11 @@ impl Outlet {
             stream: Arc::clone(&self.stream),
             attributes,
         };
-        let (buffer, ranges) = lines.into_parts();
+        let Parts {
+            buffer,
+            ranges,
+            samples,
+        } = lines.into_parts();
         let end = self.position + buffer.len() as u64;
         let place = (self.position, self.lines + 1);
         let mut builder = LogBatchBuilder::new(Arc::new(source), buffer, place, cx.clock.now());
@@ -220,6 +225,9 @@ impl Outlet {
             let offset = range.start;
             builder.record(range, offset);
         }
+        samples
+            .into_iter()
+            .for_each(|sample| builder.sample(sample));
         self.lines += builder.len() as u64;
         self.position = end;
         builder.build(end, Ack::ignored())

@@ -70,7 +70,7 @@ impl Journal {
         batch.put(
             COLLECTION,
             key(envelope.seq),
-            envelope.json().to_string(),
+            Arc::clone(envelope.json()),
             Vec::new(),
         );
     }

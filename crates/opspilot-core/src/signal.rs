@@ -6,10 +6,12 @@
 
 mod ack;
 mod batch;
+mod facts;
 mod pool;
 mod tracker;
 
 pub use ack::{Ack, AckSink, Outcome};
 pub use batch::{LogBatch, LogBatchBuilder, LogRecord, LogSource};
+pub use facts::{Attributes, Facts, Sample};
 pub use pool::BufferPool;
 pub use tracker::PositionTracker;

@@ -67,6 +67,7 @@
 //! ```
 
 mod cap;
+mod conditions;
 mod detector;
 mod driver;
 mod limiter;
@@ -79,5 +80,6 @@ mod template;
 mod testing;
 pub mod threshold;
 
+pub use conditions::Conditions;
 pub use detector::{Detector, DetectorModule, Finding, Reason};
 pub use driver::{Driven, MODULES, build, manifest};

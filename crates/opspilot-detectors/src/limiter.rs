@@ -6,11 +6,12 @@ use std::time::Duration;
 use opspilot_core::clock::Timestamp;
 use opspilot_core::event::IncidentCreated;
 use opspilot_core::incident::{IncidentId, Severity};
-use opspilot_core::signal::{LogBatch, LogRecord};
+use opspilot_core::signal::{Attributes, LogBatch, LogRecord, Sample};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::cap::{CapState, RateCap, Storm, is_within};
+use crate::conditions::shown;
 use crate::detector::{Finding, Reason};
 use crate::tally::{Repeat, Tally};
 
@@ -55,6 +56,36 @@ pub(crate) struct Match<'a> {
     pub(crate) now: Timestamp,
     pub(crate) batch: &'a LogBatch,
     pub(crate) record: LogRecord<'a>,
+    pub(crate) origin: Origin<'a>,
+}
+
+/// What a match was found in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Origin<'a> {
+    /// The record at this index of the batch.
+    Record(usize),
+    /// A number that was read; the record shows it as text.
+    Sample(&'a Sample),
+}
+
+impl Match<'_> {
+    pub(crate) fn attributes(&self) -> Attributes {
+        match self.origin {
+            Origin::Record(index) => self.batch.attributes(index),
+            Origin::Sample(sample) => {
+                let mut attributes = self.batch.source().attributes.clone();
+                attributes.extend(sample.attributes.clone());
+                attributes
+            }
+        }
+    }
+
+    const fn event(&self) -> &'static str {
+        match self.origin {
+            Origin::Record(_) => "log.ingested",
+            Origin::Sample(_) => "metric.sampled",
+        }
+    }
 }
 
 /// What an incident says.
@@ -90,7 +121,9 @@ impl Limiter {
         out: &mut Vec<Finding>,
         story: impl FnOnce() -> Story,
     ) {
-        let Match { now, batch, record } = matched;
+        let Match {
+            now, batch, record, ..
+        } = matched;
         let stream = &batch.source().stream;
         let again = rule
             .newest
@@ -212,16 +245,22 @@ impl Limiter {
     ) -> IncidentCreated {
         let mut context = story.context;
         context.insert("logSource".into(), (&*matched.batch.source().name).into());
-        context.insert("logLineNumber".into(), matched.record.number.into());
+        if let Origin::Record(_) = matched.origin {
+            context.insert("logLineNumber".into(), matched.record.number.into());
+        }
         context.insert("stream".into(), (&*matched.batch.source().stream).into());
         context.insert("position".into(), matched.record.position.into());
+        let attributes = shown(matched.attributes());
+        if !attributes.is_empty() {
+            context.insert("attributes".into(), attributes.into());
+        }
         IncidentCreated {
             incident_id,
             title: story.title,
             description: story.description,
             severity,
             detected_by: self.detector.to_owned(),
-            source_event: Some("log.ingested".into()),
+            source_event: Some(matched.event().into()),
             detected_at: matched.now,
             occurrences: 1,
             last_seen_at: None,

@@ -17,8 +17,9 @@ use serde_json::{Map, Value};
 pub use config::{Config, Expect, LineTest, Rule as RuleConfig};
 
 use crate::cap::CapState;
+use crate::conditions::{Conditions, allow};
 use crate::detector::{Detector, DetectorModule, Finding};
-use crate::limiter::{LINE_LIMIT, Limiter, Match, Newest, RuleLimits, Story};
+use crate::limiter::{LINE_LIMIT, Limiter, Match, Newest, Origin, RuleLimits, Story};
 use crate::matcher::{Hit, Pattern, PatternSet};
 use crate::rules;
 use crate::template::{Template, shortened};
@@ -51,6 +52,7 @@ struct Rule {
     limits: RuleLimits,
     title: String,
     description: Template,
+    conditions: (Conditions, Conditions),
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -99,21 +101,31 @@ impl Detector for Regex {
         if self.hits.is_empty() {
             return;
         }
-        self.matches += self.hits.len() as u64;
         for hit in &self.hits {
-            let record = batch.get(hit.record as usize);
+            let index = hit.record as usize;
+            let record = batch.get(index);
             let rule = self.rules.get_mut(usize::from(hit.pattern));
             let (Some(record), Some(rule), Some(pattern)) =
                 (record, rule, self.patterns.get(hit.pattern))
             else {
                 continue;
             };
-            let matched = Match { now, batch, record };
             let Rule {
                 limits,
                 title,
                 description,
+                conditions: (demanded, excluded),
             } = rule;
+            if !allow((demanded, excluded), || batch.attributes(index)) {
+                continue;
+            }
+            self.matches += 1;
+            let matched = Match {
+                now,
+                batch,
+                record,
+                origin: Origin::Record(index),
+            };
             self.limiter.found(limits, matched, out, || {
                 story(title, description, pattern, matched)
             });
@@ -170,6 +182,7 @@ impl Rule {
                 newest: None,
             },
             title: rule.title.clone(),
+            conditions: (rule.demanded.clone(), rule.excluded.clone()),
             description: Template::parse(&rule.description, &PLACEHOLDERS),
         }
     }

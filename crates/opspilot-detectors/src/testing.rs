@@ -5,7 +5,7 @@ use std::sync::Arc;
 use opspilot_core::clock::Timestamp;
 use opspilot_core::event::{IncidentCleared, IncidentCreated, IncidentRepeated};
 use opspilot_core::module::BuildError;
-use opspilot_core::signal::{Ack, LogBatch, LogBatchBuilder, LogSource};
+use opspilot_core::signal::{Ack, LogBatch, LogBatchBuilder, LogSource, Sample};
 use serde_json::Value;
 
 use crate::detector::{DetectorModule, Finding};
@@ -54,6 +54,31 @@ pub(crate) fn lines_at<T: AsRef<str>>(base: u64, lines: &[T]) -> LogBatch {
 pub(crate) fn records<T: AsRef<str>>(lines: &[T]) -> Vec<(Vec<u8>, &'static str)> {
     let record = |line: &T| (line.as_ref().as_bytes().to_vec(), "\n");
     lines.iter().map(record).collect()
+}
+
+/// A batch of one line and one sample `load`, both with these attributes.
+pub(crate) fn known(base: u64, line: &str, value: f64, attributes: &Value) -> LogBatch {
+    let source = LogSource {
+        module: "connector.test".into(),
+        name: "test".into(),
+        stream: "s".into(),
+        attributes: [("hostname".to_owned(), "db1".into())]
+            .into_iter()
+            .collect(),
+    };
+    let attributes = attributes.as_object().cloned().unwrap();
+    let (source, buffer) = (Arc::new(source), line.as_bytes().to_vec());
+    let now = Timestamp::UNIX_EPOCH;
+    let mut builder = LogBatchBuilder::new(source, buffer, (base, 1), now);
+    builder.record(0..line.len(), 0);
+    builder.sample(Sample {
+        name: "load".into(),
+        value,
+        unit: "1".into(),
+        attributes: attributes.clone(),
+    });
+    let builder = builder.facts(Arc::new(vec![attributes]));
+    builder.build(base + line.len() as u64, Ack::ignored())
 }
 
 /// The detector of these options.

@@ -13,7 +13,7 @@ use opspilot_core::clock::Timestamp;
 use opspilot_core::event::IncidentCleared;
 use opspilot_core::incident::IncidentId;
 use opspilot_core::module::{BuildError, Manifest};
-use opspilot_core::signal::LogBatch;
+use opspilot_core::signal::{LogBatch, LogRecord, Sample};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -22,8 +22,9 @@ pub use config::{Config, LineTest, Operator, Rule as RuleConfig};
 use self::config::Patterns;
 use self::series::{Level, Limits, Series, Verdict};
 use crate::cap::CapState;
+use crate::conditions::allow;
 use crate::detector::{Detector, DetectorModule, Finding};
-use crate::limiter::{LINE_LIMIT, Limiter, Match, Newest, RuleLimits, Story};
+use crate::limiter::{LINE_LIMIT, Limiter, Match, Newest, Origin, RuleLimits, Story};
 use crate::matcher::{Hit, PatternSet};
 use crate::rules;
 use crate::template::{Template, shortened};
@@ -44,6 +45,8 @@ const PLACEHOLDERS: [&str; 4] = ["$metric", "$value", "$threshold", "$operator"]
 pub struct Threshold {
     rules: Vec<Rule>,
     metrics: PatternSet,
+    /// The rule of each pattern in `metrics`.
+    rule_of: Vec<usize>,
     limiter: Limiter,
     failures: Option<BuildError>,
     figures: Figures,
@@ -60,7 +63,8 @@ struct Figures {
 #[derive(Debug)]
 struct Rule {
     config: RuleConfig,
-    patterns: Patterns,
+    /// Absent for a rule about samples.
+    patterns: Option<Patterns>,
     title: Template,
     description: Template,
     limits: Limits,
@@ -101,11 +105,13 @@ impl DetectorModule for Threshold {
         let rules: Vec<_> = enabled
             .map(|(rule, patterns)| Rule::new(rule, patterns, config))
             .collect();
-        let metrics = rules
-            .iter()
-            .map(|rule| rule.patterns.metric.clone())
-            .collect();
+        let patterns = rules.iter().enumerate();
+        let patterns = patterns.filter_map(|(index, rule)| Some((index, rule.patterns.as_ref()?)));
+        let (rule_of, metrics) = patterns
+            .map(|(index, patterns)| (index, patterns.metric.clone()))
+            .unzip();
         Ok(Self {
+            rule_of,
             metrics: PatternSet::new(metrics).map_err(|error| rules::fault("rules", error))?,
             rules,
             limiter: Limiter::new(ID, config.max_incidents_per_minute),
@@ -125,24 +131,28 @@ impl Detector for Threshold {
         self.figures.lines += batch.len() as u64;
         self.metrics.scan(batch, &mut self.hits);
         for hit in &self.hits {
-            let record = batch.get(hit.record as usize);
-            let rule = self.rules.get_mut(usize::from(hit.pattern));
-            let (Some(record), Some(rule)) = (record, rule) else {
+            let index = hit.record as usize;
+            let rule = self.rule_of.get(usize::from(hit.pattern));
+            let rule = rule.and_then(|rule| self.rules.get_mut(*rule));
+            let (Some(record), Some(rule)) = (batch.get(index), rule) else {
                 continue;
             };
-            let Some(value) = rule.patterns.value(&record.text()) else {
+            let value = |patterns: &Patterns| patterns.value(&record.text());
+            let Some(value) = rule.patterns.as_ref().and_then(value) else {
                 continue;
             };
-            self.figures.samples += 1;
-            let level = rule.config.level(value);
-            self.figures.breaches += u64::from(level == Level::Breach);
-            match rule.state.series.add(now, (value, level), rule.limits) {
-                Verdict::Breached => {
-                    rule.breached(value, Match { now, batch, record }, &mut self.limiter, out);
-                }
-                Verdict::Calm => rule.calm(now, record.position, out),
-                Verdict::Open => {}
-            }
+            let origin = Origin::Record(index);
+            let matched = Match {
+                now,
+                batch,
+                record,
+                origin,
+            };
+            let outlets = (&mut self.figures, &mut self.limiter);
+            rule.take(value, matched, outlets, out);
+        }
+        for (position, sample) in batch.samples() {
+            self.sampled(now, batch, (position, sample), out);
         }
         self.limiter.finish(now, out);
     }
@@ -196,8 +206,38 @@ impl Detector for Threshold {
     }
 }
 
+impl Threshold {
+    /// Gives a number that a source read to the rules about it.
+    fn sampled(
+        &mut self,
+        now: Timestamp,
+        batch: &LogBatch,
+        (position, sample): (u64, &Sample),
+        out: &mut Vec<Finding>,
+    ) {
+        let is_meant = |rule: &&mut Rule| rule.config.sample.as_deref() == Some(&*sample.name);
+        for rule in self.rules.iter_mut().filter(is_meant) {
+            let text = format!("{}={} {}", sample.name, sample.value, sample.unit);
+            let record = LogRecord {
+                bytes: text.trim_end().as_bytes(),
+                position,
+                number: 0,
+            };
+            let origin = Origin::Sample(sample);
+            let matched = Match {
+                now,
+                batch,
+                record,
+                origin,
+            };
+            let outlets = (&mut self.figures, &mut self.limiter);
+            rule.take(sample.value, matched, outlets, out);
+        }
+    }
+}
+
 impl Rule {
-    fn new(rule: &RuleConfig, patterns: Patterns, config: &Config) -> Self {
+    fn new(rule: &RuleConfig, patterns: Option<Patterns>, config: &Config) -> Self {
         let clear_after = rule.clear_after_ms.unwrap_or(rule.window_ms);
         Self {
             patterns,
@@ -220,6 +260,32 @@ impl Rule {
             },
             config: rule.clone(),
             state: RuleState::default(),
+        }
+    }
+
+    /// Takes a value, if the rule's conditions hold for where it comes from.
+    fn take(
+        &mut self,
+        value: f64,
+        matched: Match<'_>,
+        (figures, limiter): (&mut Figures, &mut Limiter),
+        out: &mut Vec<Finding>,
+    ) {
+        let conditions = (&self.config.demanded, &self.config.excluded);
+        if !allow(conditions, || matched.attributes()) {
+            return;
+        }
+        let level = self.config.level(value);
+        figures.samples += 1;
+        figures.breaches += u64::from(level == Level::Breach);
+        match self
+            .state
+            .series
+            .add(matched.now, (value, level), self.limits)
+        {
+            Verdict::Breached => self.breached(value, matched, limiter, out),
+            Verdict::Calm => self.calm(matched.now, matched.record.position, out),
+            Verdict::Open => {}
         }
     }
 
@@ -300,15 +366,10 @@ fn story(
     matched: Match<'_>,
 ) -> Story {
     let (latest, threshold) = (value.to_string(), rule.threshold.to_string());
-    let values = [
-        rule.metric.as_str(),
-        &latest,
-        &threshold,
-        rule.operator.symbol(),
-    ];
+    let values = [rule.subject(), &latest, &threshold, rule.operator.symbol()];
     let [title, description] = texts.map(|text| text.render(&values, TEXT_LIMIT));
     let mut context = Map::new();
-    context.insert("metric".into(), rule.metric.as_str().into());
+    context.insert("metric".into(), rule.subject().into());
     context.insert("latestValue".into(), value.into());
     context.insert("averageValue".into(), two_decimals(series.average()).into());
     context.insert("threshold".into(), rule.threshold.into());

@@ -41,6 +41,7 @@ mod views;
 
 use async_trait::async_trait;
 use opspilot_core::module::{BuildError, Category, Context, Manifest, Module, RunError};
+use opspilot_net::{Limits, bind, is_wide, serve};
 use tokio::net::TcpListener;
 use tracing::info;
 
@@ -48,7 +49,6 @@ use self::access::Access;
 use self::config::Options;
 use self::names::Names;
 use self::state::{ApiLimits, Parts, State};
-use crate::server::{Limits, serve};
 
 pub use config::Config;
 pub use routes::{Role, Route, Verb, routes};
@@ -88,7 +88,7 @@ impl Module for Api {
     async fn init(&mut self, cx: &Context) -> Result<(), RunError> {
         let wanted = self.options.address;
         let asks = cx.access.as_ref().is_some_and(|access| access.auth.enabled);
-        if !asks && !wanted.ip().to_canonical().is_loopback() {
+        if !asks && is_wide(wanted.ip()) {
             return Err(RunError::message(format!(
                 "other machines could reach `{}`, and nobody would ask them who they are: set `modules.ui.api.host` to \
                  `127.0.0.1`, or set `auth.enabled: true`, give keys and start the server again",
@@ -96,12 +96,8 @@ impl Module for Api {
             )));
         }
         let access = Access::open(cx, &self.options.base_path, self.api_limits).await?;
-        let listener = TcpListener::bind(wanted)
-            .await
-            .map_err(|error| cannot_bind(wanted, error))?;
-        let bound = listener
-            .local_addr()
-            .map_err(|error| cannot_bind(wanted, error))?;
+        let listener = bind(wanted, "modules.ui.api").await?;
+        let bound = local_address(&listener)?;
         cx.health.detail("port", bound.port());
         cx.health.detail("url", self.options.url(bound));
         cx.health.detail("serverRunning", false);
@@ -113,9 +109,7 @@ impl Module for Api {
         let Some((listener, access)) = self.ready.take() else {
             return Err(RunError::message("the API was not initialised"));
         };
-        let bound = listener
-            .local_addr()
-            .map_err(|error| RunError::new("the API's socket is not usable", error))?;
+        let bound = local_address(&listener)?;
         let names = match &cx.access {
             Some(access) => Names::new(bound, &access.auth),
             None => Names::default(),
@@ -141,18 +135,7 @@ impl Module for Api {
     }
 }
 
-fn cannot_bind(address: std::net::SocketAddr, error: std::io::Error) -> RunError {
-    let way_out = match error.kind() {
-        std::io::ErrorKind::AddrInUse => {
-            ": another program listens there; stop it, or set `modules.ui.api.port` to a free port"
-        }
-        std::io::ErrorKind::PermissionDenied => {
-            ": ports below 1024 need a privilege; set `modules.ui.api.port` to a higher one"
-        }
-        std::io::ErrorKind::AddrNotAvailable => {
-            ": this machine does not have the address; check `modules.ui.api.host`"
-        }
-        _ => "",
-    };
-    RunError::new(format!("cannot bind `{address}`{way_out}"), error)
+fn local_address(listener: &TcpListener) -> Result<std::net::SocketAddr, RunError> {
+    let address = listener.local_addr();
+    address.map_err(|error| RunError::new("the API's socket is not usable", error))
 }

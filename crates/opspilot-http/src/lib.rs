@@ -9,10 +9,7 @@
 
 mod api;
 mod auth;
-#[cfg(test)]
-mod client;
 mod dashboard;
-mod server;
 
 use opspilot_core::module::Factory;
 

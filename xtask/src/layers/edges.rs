@@ -4,6 +4,10 @@ use crate::workspace::Package;
 
 const CORE: &str = "opspilot-core";
 
+/// What listeners share, and the crates that listen.
+const NET: &str = "opspilot-net";
+const LISTENERS: &[&str] = &["opspilot-http", "opspilot-connectors"];
+
 /// Each heavy dependency with the crates it may live in. A name that ends in `-` stands for all
 /// that start so. Longer than a reviewer remembers, shorter than a lock file: adding a line is a
 /// reviewed decision.
@@ -15,9 +19,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("async-nats", &["opspilot-nats"]),
     ("axum", &["opspilot-http"]),
     ("axum-", &["opspilot-http"]),
-    ("hyper", &["opspilot-http"]),
-    ("hyper-", &["opspilot-http"]),
-    ("tower", &["opspilot-http"]),
+    ("hyper", &["opspilot-net"]),
+    ("hyper-", &["opspilot-net"]),
+    ("tower", &["opspilot-net"]),
     ("tower-http", &["opspilot-http"]),
     ("jsonwebtoken", &["opspilot-http"]),
     ("utoipa", &["opspilot-http"]),
@@ -64,7 +68,12 @@ const HOMES: &[(&str, &[&str])] = &[
     ("landlock", &["opspilot-actions", "opspilot-plugins"]),
     ("seccompiler", &["opspilot-actions", "opspilot-plugins"]),
     ("opentelemetry", &["opspilot-server"]),
-    ("opentelemetry-", &["opspilot-server"]),
+    // The messages that `connector.otlp` reads.
+    (
+        "opentelemetry-",
+        &["opspilot-server", "opspilot-connectors"],
+    ),
+    ("prost", &["opspilot-connectors"]),
     ("tracing-opentelemetry", &["opspilot-server"]),
     ("tracing-subscriber", &["opspilot-server"]),
     ("clap", &["opspilot-server"]),
@@ -97,7 +106,8 @@ fn may_import(package: &Package, other: &str) -> bool {
     if package.folder.starts_with("apps/") {
         return other.starts_with("opspilot-");
     }
-    package.folder.starts_with("crates/") && package.name != CORE && other == CORE
+    let listens = other == NET && LISTENERS.contains(&package.name.as_str());
+    package.folder.starts_with("crates/") && package.name != CORE && (other == CORE || listens)
 }
 
 /// Tests do not count here: a client in a test does not reach the product.
@@ -133,6 +143,7 @@ mod tests {
         let others = [
             "crates/opspilot-core",
             "crates/opspilot-http",
+            "crates/opspilot-net",
             "apps/opspilot-server",
             "xtask",
         ];
@@ -167,6 +178,26 @@ mod tests {
             &["opspilot-server"],
             &["opspilot-storage may not import opspilot-server"],
         );
+        check(
+            "crates/opspilot-http",
+            &["opspilot-net", "opspilot-net (dev)"],
+            &[],
+        );
+        check(
+            "crates/opspilot-connectors",
+            &["opspilot-net", "opspilot-http"],
+            &["opspilot-connectors may not import opspilot-http"],
+        );
+        check(
+            storage,
+            &["opspilot-net"],
+            &["opspilot-storage may not import opspilot-net"],
+        );
+        check(
+            "crates/opspilot-net",
+            &["opspilot-core", "opspilot-http"],
+            &["opspilot-net may not import opspilot-http"],
+        );
         let core = "crates/opspilot-core";
         check(
             core,
@@ -200,7 +231,17 @@ mod tests {
             &["opspilot-core is no home for sqlx"],
         );
         let http = "crates/opspilot-http";
-        check(http, &["hyper-util", "axum"], &[]);
+        check(http, &["tower-http", "axum"], &[]);
+        check(
+            http,
+            &["hyper-util"],
+            &["opspilot-http is no home for hyper-util"],
+        );
+        check(
+            "crates/opspilot-net",
+            &["hyper", "hyper-util", "tower"],
+            &[],
+        );
         check(http, &["sqlx"], &["opspilot-http is no home for sqlx"]);
         check(
             http,

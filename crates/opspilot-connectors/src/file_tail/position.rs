@@ -49,11 +49,18 @@ pub(super) struct Position {
     /// `offset` lies inside a line that was cut.
     #[serde(default)]
     pub(super) skipping: bool,
+    /// Records of it may have been sent. Otherwise whatever its file holds now is new, under whatever name.
+    #[serde(default = "yes")]
+    pub(super) sent: bool,
     /// Nothing more is expected of the stream. The position is kept to recognise the file under another name.
     #[serde(default)]
     pub(super) finished: bool,
     /// Counts the writes of all positions, so that the oldest can be found.
     pub(super) touched: u64,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 impl Position {

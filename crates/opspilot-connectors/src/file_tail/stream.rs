@@ -259,11 +259,6 @@ impl Stream {
             .is_some_and(|content| !content.still_has(&seen.tail, seen.end).unwrap_or(true))
     }
 
-    /// The end of what was read.
-    pub(super) const fn seen_end(&self) -> u64 {
-        self.seen.end
-    }
-
     /// The offset up to which records were sent.
     pub(super) const fn offset(&self) -> u64 {
         self.at.offset
@@ -331,6 +326,9 @@ impl Stream {
         let read = content.read_at(&mut buffer, limit, self.at.offset)?;
         // The file is checked after the read: if it is still the same now, what was read came from it.
         if !content.still_has(&self.seen.tail, self.seen.end)? {
+            return Ok(Step::Replaced);
+        }
+        if !self.knows_start(&buffer) {
             return Ok(Step::Replaced);
         }
         let ended = read < limit;

@@ -123,8 +123,12 @@ impl Tailer {
             self.remember(position);
             return;
         }
-        if position.head.len() == 0 {
-            // The file was empty and nothing of it was sent: whatever is found there now is new.
+        if !position.sent || position.head.len() == 0 {
+            // The first bytes of a file may be those of any other: whatever is found now is new, also if it was rotated.
+            self.hunts.push(scan::Hunt::behind(
+                &position,
+                now + self.settings.rotate_wait,
+            ));
             self.forgotten.push(position.stream);
             return;
         }
@@ -282,14 +286,13 @@ impl Tailer {
             .for_each(|key| self.queue(key));
     }
 
-    /// The position of a stream that was stored when its file was empty. With nothing to recognise its content by, it
-    /// must not be sent.
+    /// The position of a stream that was stored before anything of it was sent, or when its file was still short. After a crash, what is
+    /// sent must be told from another content that begins with the same few bytes.
     fn named_first(&mut self, key: u64) -> Option<Position> {
         let stream = self
             .streams
             .get_mut(&key)
-            .filter(|stream| stream.is_nameless())?;
-        stream.learn_head();
+            .filter(|stream| stream.is_stored_vaguely())?;
         self.touched += 1;
         stream.unstored(self.touched)
     }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io::Write as _;
 use std::ops::Range;
 
+use opspilot_core::signal::{Attributes, Sample};
+
 /// A name with its number, as it stands in a line.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Figure {
@@ -45,6 +47,36 @@ const fn rounded(name: &'static str, value: f64, decimals: usize) -> Figure {
     }
 }
 
+impl Figure {
+    /// The number as it was measured, not rounded.
+    fn sample(self, labels: &[(&str, &[u8])]) -> Sample {
+        let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+        let attribute = |(name, value): &(&str, &[u8])| ((*name).to_owned(), text(value).into());
+        Sample {
+            name: self.name.into(),
+            value: self.value,
+            unit: unit(self.name).into(),
+            attributes: labels.iter().map(attribute).collect::<Attributes>(),
+        }
+    }
+}
+
+/// The UCUM code of the unit that a figure's name ends in.
+fn unit(name: &str) -> &'static str {
+    let name = name
+        .strip_suffix("_per_second")
+        .map_or((name, false), |name| (name, true));
+    match name {
+        (name, false) if name.contains("_percent") => "%",
+        (name, false) if name.ends_with("_mb") => "MiBy",
+        (name, true) if name.ends_with("_mb") => "MiBy/s",
+        (name, false) if name.ends_with("_hours") => "h",
+        (name, false) if name.ends_with("_ms") => "ms",
+        (_, true) => "/s",
+        (_, false) => "1",
+    }
+}
+
 /// The share of `part` in `whole` as a percentage; 0 of nothing.
 pub(super) fn percent(part: f64, whole: f64) -> f64 {
     if whole > 0.0 {
@@ -63,6 +95,17 @@ pub(super) fn percent(part: f64, whole: f64) -> f64 {
 pub struct Lines {
     buffer: Vec<u8>,
     ranges: Vec<Range<usize>>,
+    samples: Vec<Sample>,
+}
+
+/// What a batch is made of.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) buffer: Vec<u8>,
+    /// Where in the buffer the lines are.
+    pub(super) ranges: Vec<Range<usize>>,
+    /// Their figures, as numbers.
+    pub(super) samples: Vec<Sample>,
 }
 
 impl Lines {
@@ -87,9 +130,18 @@ impl Lines {
             .filter_map(|line| std::str::from_utf8(line).ok())
     }
 
-    /// The buffer, and where in it the lines are.
-    pub(super) fn into_parts(self) -> (Vec<u8>, Vec<Range<usize>>) {
-        (self.buffer, self.ranges)
+    /// The figures of the lines, as numbers. There are fewer than the lines have bytes.
+    #[must_use]
+    pub fn samples(&self) -> &[Sample] {
+        &self.samples
+    }
+
+    pub(super) fn into_parts(self) -> Parts {
+        Parts {
+            buffer: self.buffer,
+            ranges: self.ranges,
+            samples: self.samples,
+        }
     }
 
     /// Adds all lines of `other`.
@@ -98,6 +150,7 @@ impl Lines {
         let moved = |range: Range<usize>| range.start + base..range.end + base;
         self.ranges.extend(other.ranges.into_iter().map(moved));
         self.buffer.extend(other.buffer);
+        self.samples.extend(other.samples);
     }
 
     /// Adds a line of figures.
@@ -112,6 +165,7 @@ impl Lines {
         for figure in figures {
             self.buffer.push(b' ');
             self.figure(*figure);
+            self.samples.push(figure.sample(labels));
         }
         for (name, value) in labels {
             self.buffer.push(b' ');

@@ -137,6 +137,11 @@ async fn a_cycle_is_one_batch_and_a_restart_goes_on_behind() {
         assert_eq!(batch.source().attributes["cycle"], 1);
         let first = batch.get(0).unwrap();
         assert!(first.text().starts_with("[METRIC] cpu_usage_percent="));
+        let (position, sample) = batch.samples().next().unwrap();
+        let shown = format!("[METRIC] {}={:.1}", sample.name, sample.value);
+        assert!(first.text().starts_with(&shown), "{shown}");
+        assert_eq!((&*sample.unit, position), ("%", first.position));
+        assert!(batch.samples().last().unwrap().0 < batch.end());
         ends.push((first.position, batch.end()));
     }
     assert!(ends[1].0 > ends[0].1, "{ends:?}");

@@ -76,7 +76,7 @@ impl Tx {
                 let document = Document {
                     key: key.clone(),
                     version: 0,
-                    json: json.clone(),
+                    json: Arc::clone(json),
                 };
                 collection.decode(&document).map(Some)
             }

@@ -1,11 +1,13 @@
 //! Batches of log records.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
-
 use super::ack::Ack;
+use super::facts::{Attributes, Facts, Sample};
 use super::pool::{BufferPool, Home};
 use crate::clock::Timestamp;
 
@@ -19,7 +21,7 @@ pub struct LogSource {
     /// The identity of the stream, stable over restarts and renames. Positions are meaningful within one stream only.
     pub stream: Arc<str>,
     /// Facts that hold for every record of the source: host, unit, pod.
-    pub attributes: Map<String, Value>,
+    pub attributes: Attributes,
 }
 
 /// A batch of records that share one buffer; cloning it clones a handle.
@@ -30,6 +32,10 @@ struct Inner {
     source: Arc<LogSource>,
     buffer: Vec<u8>,
     records: Vec<Span>,
+    samples: Vec<(u32, Sample)>,
+    facts: Option<Arc<dyn Facts>>,
+    /// The batch that this is a part of, and how many of its records come before.
+    whole: Option<(LogBatch, usize)>,
     base: u64,
     end: u64,
     first_line: u64,
@@ -83,10 +89,37 @@ impl LogBatch {
         self.0.records.len()
     }
 
-    /// True if there are no records: the batch only moves the position.
+    /// True if there are neither records nor samples: the batch only moves the position.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.records.is_empty()
+        self.0.records.is_empty() && self.0.samples.is_empty()
+    }
+
+    /// Where the first record or sample starts in the stream.
+    #[must_use]
+    pub fn start(&self) -> Option<u64> {
+        let record = self.get(0).map(|record| record.position);
+        let sample = self.samples().next().map(|(position, _)| position);
+        record.into_iter().chain(sample).min()
+    }
+
+    /// The numbers that were read, each with its position: they count on from the start of the batch.
+    pub fn samples(&self) -> impl Iterator<Item = (u64, &Sample)> {
+        let samples = self.0.samples.iter();
+        samples.map(|(offset, sample)| (self.0.base + u64::from(*offset), sample))
+    }
+
+    /// What is known of the record at `index`: the facts of its source, and its own.
+    #[must_use]
+    pub fn attributes(&self, index: usize) -> Attributes {
+        if let Some((whole, before)) = &self.0.whole {
+            return whole.attributes(before + index);
+        }
+        let mut attributes = self.0.source.attributes.clone();
+        if let Some(facts) = &self.0.facts {
+            attributes.extend(facts.of(self, index));
+        }
+        attributes
     }
 
     /// The record at `index`, counted from 0.
@@ -128,7 +161,7 @@ impl LogBatch {
         self.0.end
     }
 
-    /// The records before `position` and those from there on, as two batches that share the acknowledgement. Copies the
+    /// The records and samples before `position` and those from there on, as two batches that share the acknowledgement. Copies the
     /// bytes: for the rare stream that is read again.
     #[must_use]
     pub fn split_at(&self, position: u64) -> (Self, Self) {
@@ -136,7 +169,11 @@ impl LogBatch {
         let is_before = |span: &Span| inner.base + u64::from(span.offset) < position;
         let count = inner.records.partition_point(is_before);
         let (before, from) = inner.records.split_at(count);
-        let part = |records: &[Span], first_line: u64, end: u64| {
+        let is_early = |(offset, _): &(u32, Sample)| inner.base + u64::from(*offset) < position;
+        let (early, late) = inner
+            .samples
+            .split_at(inner.samples.partition_point(is_early));
+        let part = |(records, samples): (&[Span], &[(u32, Sample)]), first: usize, end: u64| {
             let start = records.first().map_or(0, |span| span.start);
             let stop = records.last().map_or(0, |span| span.end) as usize;
             let bytes = inner.buffer.get(start as usize..stop).unwrap_or_default();
@@ -149,17 +186,19 @@ impl LogBatch {
                 source: Arc::clone(&inner.source),
                 buffer: bytes.to_vec(),
                 records: records.iter().map(moved).collect(),
+                samples: samples.to_vec(),
+                facts: None,
+                whole: Some((self.clone(), first)),
                 base: inner.base,
                 end,
-                first_line,
+                first_line: inner.first_line + first as u64,
                 received_at: inner.received_at,
                 ack: inner.ack.clone(),
                 home: Home::default(),
             }))
         };
-        let first = part(before, inner.first_line, position.min(inner.end));
-        let second = part(from, inner.first_line + count as u64, inner.end);
-        (first, second)
+        let first = part((before, early), 0, position.min(inner.end));
+        (first, part((from, late), count, inner.end))
     }
 
     /// When the connector received the records.
@@ -197,6 +236,8 @@ pub struct LogBatchBuilder {
     source: Arc<LogSource>,
     buffer: Vec<u8>,
     records: Vec<Span>,
+    samples: Vec<(u32, Sample)>,
+    facts: Option<Arc<dyn Facts>>,
     base: u64,
     first_line: u64,
     received_at: Timestamp,
@@ -218,6 +259,8 @@ impl LogBatchBuilder {
             source,
             buffer,
             records: Vec::new(),
+            samples: Vec::new(),
+            facts: None,
             base,
             first_line,
             received_at,
@@ -229,6 +272,13 @@ impl LogBatchBuilder {
     #[must_use]
     pub fn pooled(mut self, pool: &BufferPool) -> Self {
         self.home = pool.home();
+        self
+    }
+
+    /// Says where the records' facts are found.
+    #[must_use]
+    pub fn facts(mut self, facts: Arc<dyn Facts>) -> Self {
+        self.facts = Some(facts);
         self
     }
 
@@ -255,16 +305,26 @@ impl LogBatchBuilder {
         }
     }
 
+    /// Adds a number that was read. The batch must cover one position for each: it ends at least as many behind its
+    /// start as it has samples. One that is not finite says nothing and is left out.
+    pub fn sample(&mut self, sample: Sample) {
+        if let Ok(offset) = u32::try_from(self.samples.len())
+            && sample.value.is_finite()
+        {
+            self.samples.push((offset, sample));
+        }
+    }
+
     /// How many records were added.
     #[must_use]
     pub fn len(&self) -> usize {
         self.records.len()
     }
 
-    /// True if no record was added.
+    /// True if neither a record nor a sample was added.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
+        self.records.is_empty() && self.samples.is_empty()
     }
 
     /// Finishes the batch, which ends at position `end` of the stream and is acknowledged through `ack`.
@@ -274,6 +334,8 @@ impl LogBatchBuilder {
             source,
             buffer,
             records,
+            samples,
+            facts,
             base,
             first_line,
             received_at,
@@ -283,6 +345,9 @@ impl LogBatchBuilder {
             source,
             buffer,
             records,
+            samples,
+            facts,
+            whole: None,
             base,
             end,
             first_line,
@@ -290,70 +355,5 @@ impl LogBatchBuilder {
             ack,
             home,
         }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn batch(text: &str) -> LogBatch {
-        let source = LogSource {
-            module: "connector.fileTail".into(),
-            name: "/var/log/app.log".into(),
-            stream: "s1".into(),
-            attributes: Map::new(),
-        };
-        let mut builder = LogBatchBuilder::new(
-            Arc::new(source),
-            text.as_bytes().to_vec(),
-            (100, 1),
-            Timestamp::UNIX_EPOCH,
-        );
-        let mut start = 0;
-        for (end, _) in text.match_indices('\n') {
-            builder.record(start..end, start);
-            start = end + 1;
-        }
-        builder.build(100 + text.len() as u64, Ack::ignored())
-    }
-
-    #[test]
-    fn records_know_their_position_and_number() {
-        let batch = batch("one\ntwo\n");
-        let second = batch.get(1).unwrap();
-        assert_eq!(
-            (second.bytes, second.position, second.number),
-            (&b"two"[..], 104, 2)
-        );
-    }
-
-    #[test]
-    fn a_batch_is_split_at_a_position() {
-        let batch = batch("one\ntwo\nthree\n");
-        let (before, from) = batch.split_at(104);
-        let texts = |batch: &LogBatch| {
-            batch
-                .iter()
-                .map(|record| (record.text().into_owned(), record.number))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(texts(&before), [("one".to_owned(), 1)]);
-        assert_eq!(
-            texts(&from),
-            [("two".to_owned(), 2), ("three".to_owned(), 3)]
-        );
-        assert_eq!((before.end(), from.end()), (104, 114));
-        assert!(batch.split_at(0).0.is_empty() && batch.split_at(999).1.is_empty());
-    }
-
-    #[test]
-    fn a_byte_finds_its_record() {
-        let batch = batch("one\ntwo\n");
-        assert_eq!(
-            [0, 2, 3, 4, 7].map(|at| batch.index_at(at)),
-            [0, 0, 0, 1, 1]
-        );
-        assert_eq!(batch.index_at(8), 2);
     }
 }

@@ -1,5 +1,7 @@
 //! Atomic writes.
 
+use std::sync::Arc;
+
 /// A list of writes that are applied together or not at all, in order.
 #[derive(Debug, Clone, Default)]
 pub struct WriteBatch {
@@ -15,8 +17,8 @@ pub enum Write {
         collection: String,
         /// The document's key.
         key: String,
-        /// The document as JSON text.
-        json: String,
+        /// The document as JSON text, shared with whoever wrote it.
+        json: Arc<str>,
         /// One entry for each declared index; `None` leaves the document out of that index.
         index: Vec<Option<IndexEntry>>,
         /// What must hold before the write.
@@ -103,13 +105,13 @@ impl WriteBatch {
         &mut self,
         collection: impl Into<String>,
         key: impl Into<String>,
-        json: String,
+        json: impl Into<Arc<str>>,
         index: Vec<Option<IndexEntry>>,
     ) {
         self.push(Write::Put {
             collection: collection.into(),
             key: key.into(),
-            json,
+            json: json.into(),
             index,
             expect: Expect::Any,
         });

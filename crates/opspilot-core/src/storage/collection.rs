@@ -132,7 +132,7 @@ impl<R: Record> Collection<R> {
         Ok(Write::Put {
             collection: self.name.to_string(),
             key: value.key(),
-            json: encode(&self.name, value)?,
+            json: encode(&self.name, value)?.into(),
             index: value.index(),
             expect,
         })

@@ -113,7 +113,7 @@ mod tests {
             })],
         ] {
             let mut batch = WriteBatch::default();
-            batch.put("a::b", "first", "1".into(), vec![None]);
+            batch.put("a::b", "first", "1", vec![None]);
             batch.push(Write::Put {
                 collection: "a::b".into(),
                 key: "second".into(),

@@ -1,6 +1,7 @@
 //! Reads: pages over a declared index, continued by a cursor.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::{Definition, StorageError};
 
@@ -12,7 +13,7 @@ pub struct Document {
     /// Its version: 1 when first written, one more with each later write; 1 again after it was removed.
     pub version: u64,
     /// The document as JSON text.
-    pub json: String,
+    pub json: Arc<str>,
 }
 
 /// Which documents to read, and in which order.

@@ -66,7 +66,7 @@ impl Streams {
         bus: &ModuleBus,
         batch: LogBatch,
     ) -> Result<Parts, StorageError> {
-        let Some(start) = batch.get(0).map(|record| record.position) else {
+        let Some(start) = batch.start() else {
             return Ok(Parts {
                 again: None,
                 fresh: None,

@@ -2,9 +2,11 @@
 
 use opspilot_core::incident::Severity;
 use opspilot_core::module::BuildError;
+use opspilot_core::signal::Attributes;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::conditions::{Conditions, allow};
 use crate::matcher::Pattern;
 use crate::rules::{self, at};
 
@@ -53,6 +55,13 @@ pub struct Rule {
     /// are not UTF-8 count as U+FFFD.
     #[schemars(length(min = 1))]
     pub pattern: String,
+    /// What else must be true: attributes of the record and the value, or the values, of which each must have one. `*`
+    /// stands for any text, and a name such as `/structuredData/origin/ip` looks into an attribute.
+    #[serde(default, rename = "where")]
+    pub demanded: Conditions,
+    /// What must not be true, written like `where`: one of the attributes with one of its values is enough.
+    #[serde(default, rename = "unless")]
+    pub excluded: Conditions,
     /// The letters of JavaScript's flags; they replace the default. `i` ignores case, `m` lets `^` and `$` match at
     /// every line end of a record with several lines, `s` lets `.` match line ends. `g`, `y`, `u` and `d` change nothing.
     #[serde(default = "default_flags")]
@@ -88,6 +97,9 @@ pub struct Rule {
 pub struct LineTest {
     /// The line.
     pub line: String,
+    /// The record's attributes.
+    #[serde(default)]
+    pub attributes: Attributes,
     /// `match` or `noMatch`.
     pub expect: Expect,
 }
@@ -158,7 +170,7 @@ impl Config {
             let tests = rule.tests.iter().enumerate();
             tests.filter_map(move |(number, test)| {
                 let path = at(index).with_key("tests").with_index(number);
-                Some(BuildError::option(path, test.failure(pattern)?))
+                Some(BuildError::option(path, test.failure(rule, pattern)?))
             })
         });
         BuildError::join(failures)
@@ -166,8 +178,10 @@ impl Config {
 }
 
 impl LineTest {
-    fn failure(&self, pattern: &Pattern) -> Option<&'static str> {
-        match (self.expect, pattern.is_match(&self.line)) {
+    fn failure(&self, rule: &Rule, pattern: &Pattern) -> Option<&'static str> {
+        let conditions = (&rule.demanded, &rule.excluded);
+        let matches = pattern.is_match(&self.line) && allow(conditions, || self.attributes.clone());
+        match (self.expect, matches) {
             (Expect::Match, false) => Some("the rule does not match this line, but should"),
             (Expect::NoMatch, true) => Some("the rule matches this line, but should not"),
             _ => None,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Regex;
 use crate::detector::{Detector, DetectorModule, Finding, Reason};
-use crate::testing::{build, counted, created, lines, lines_at, observe, refusal, repeated};
+use crate::testing::{build, counted, created, known, lines, lines_at, observe, refusal, repeated};
 
 fn rule(id: &str, pattern: &str) -> Value {
     json!({ "id": id, "pattern": pattern, "severity": "warning", "title": format!("Title {id}") })
@@ -323,4 +323,37 @@ proptest! {
             prop_assert!(in_window <= cap);
         }
     }
+}
+
+#[test]
+fn a_rule_can_ask_for_what_the_source_knows() {
+    let rule = json!({
+        "id": "any", "pattern": "refused", "severity": "critical", "title": "x", "cooldownMs": 0,
+        "where": { "unit": ["nginx*", "haproxy.service"] }, "unless": { "opsSeverity": "info" },
+        "tests": [
+            { "line": "refused", "attributes": { "unit": "nginx.service" }, "expect": "match" },
+            { "line": "refused", "expect": "noMatch" },
+        ],
+    });
+    let mut detector: Regex = build(json!({ "rules": [rule] })).unwrap();
+    detector.check().unwrap();
+    let rows = [
+        (json!({ "unit": "cron.service" }), 0),
+        (json!({ "unit": "nginx.service", "opsSeverity": "info" }), 0),
+        (
+            json!({ "unit": "nginx.service", "opsSeverity": "critical" }),
+            1,
+        ),
+    ];
+    for (index, (attributes, expected)) in rows.into_iter().enumerate() {
+        let batch = known(index as u64 * 100, "connection refused", 0.0, &attributes);
+        let findings = observe(&mut detector, 0, &batch);
+        assert_eq!(created(&findings).len(), expected, "{attributes}");
+        if let [event] = created(&findings)[..] {
+            let shown =
+                json!({ "hostname": "db1", "unit": "nginx.service", "opsSeverity": "critical" });
+            assert_eq!(event.context["attributes"], shown);
+        }
+    }
+    assert!(detector.figures().contains(&("rulesMatched", 1)));
 }

@@ -2,11 +2,13 @@
 
 use opspilot_core::incident::Severity;
 use opspilot_core::module::BuildError;
+use opspilot_core::signal::Attributes;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::number::leading_number;
 use super::series::{Level, MAX_SAMPLES};
+use crate::conditions::{Conditions, allow};
 use crate::matcher::Pattern;
 use crate::rules::{self, at};
 
@@ -52,13 +54,24 @@ pub struct Rule {
     /// The rule's name. Part of the identity of its incidents, so no two rules share one.
     #[schemars(length(min = 1))]
     pub id: String,
+    /// The name of a number that a source reads itself, such as `cpu_usage_percent`; then `metric` and `valuePattern`
+    /// are left out. What the rule's `where` leaves is one series: name one mount or one host.
+    #[serde(default)]
+    pub sample: Option<String>,
     /// A JavaScript regular expression that the lines of this metric match; see `detector.regex` for its limits.
-    #[schemars(length(min = 1))]
+    #[serde(default)]
     pub metric: String,
     /// A JavaScript regular expression whose first group starts with the number; what follows it, such as a unit, is
     /// ignored. A line without a number is no sample.
-    #[schemars(length(min = 1))]
+    #[serde(default)]
     pub value_pattern: String,
+    /// What else must be true: attributes of the record and the value, or the values, of which each must have one. `*`
+    /// stands for any text, and a name such as `/structuredData/origin/ip` looks into an attribute.
+    #[serde(default, rename = "where")]
+    pub demanded: Conditions,
+    /// What must not be true, written like `where`: one of the attributes with one of its values is enough.
+    #[serde(default, rename = "unless")]
+    pub excluded: Conditions,
     /// The letters of JavaScript's flags, for both patterns; they replace the default.
     #[serde(default = "default_flags")]
     pub flags: String,
@@ -126,6 +139,9 @@ pub enum Operator {
 pub struct LineTest {
     /// The line.
     pub line: String,
+    /// The record's attributes.
+    #[serde(default)]
+    pub attributes: Attributes,
     /// The value; absent: the line is no sample of this rule.
     #[serde(default)]
     pub value: Option<f64>,
@@ -164,7 +180,7 @@ fn default_enabled() -> bool {
 
 impl Config {
     /// The patterns of all rules, also of those not in use.
-    pub(super) fn compile(&self) -> Result<Vec<Patterns>, BuildError> {
+    pub(super) fn compile(&self) -> Result<Vec<Option<Patterns>>, BuildError> {
         let mut faults = rules::faults(self.rules.iter().map(|rule| rule.id.as_str()));
         faults.extend(rules::cap_fault(self.max_incidents_per_minute));
         if self.rules.is_empty() {
@@ -185,13 +201,16 @@ impl Config {
     }
 
     /// The tests that fail; `patterns` are those of [`Config::compile`].
-    pub(super) fn failures(&self, patterns: &[Patterns]) -> Option<BuildError> {
+    pub(super) fn failures(&self, patterns: &[Option<Patterns>]) -> Option<BuildError> {
         let rules = self.rules.iter().zip(patterns).enumerate();
         let failures = rules.flat_map(|(index, (rule, patterns))| {
-            let tests = rule.tests.iter().enumerate();
+            let tests = patterns.iter().flat_map(|_| rule.tests.iter().enumerate());
             tests.filter_map(move |(number, test)| {
                 let path = at(index).with_key("tests").with_index(number);
-                Some(BuildError::option(path, test.failure(patterns)?))
+                Some(BuildError::option(
+                    path,
+                    test.failure(rule, patterns.as_ref()?)?,
+                ))
             })
         });
         BuildError::join(failures)
@@ -199,7 +218,11 @@ impl Config {
 }
 
 impl Rule {
-    fn compile(&self, index: usize) -> Result<Patterns, BuildError> {
+    /// The patterns of a rule about lines.
+    fn compile(&self, index: usize) -> Result<Option<Patterns>, BuildError> {
+        if self.sample.is_some() {
+            return Ok(None);
+        }
         let metric = rules::compile(index, ("metric", &self.metric), &self.flags)?;
         let value = rules::compile(index, ("valuePattern", &self.value_pattern), &self.flags)?;
         if value.groups() == 0 {
@@ -209,16 +232,11 @@ impl Rule {
                 message,
             ));
         }
-        Ok(Patterns { metric, value })
+        Ok(Some(Patterns { metric, value }))
     }
 
     fn faults(&self, index: usize) -> Vec<BuildError> {
-        let texts = [
-            ("metric", &*self.metric),
-            ("valuePattern", &self.value_pattern),
-            ("title", &self.title),
-        ];
-        let mut faults = rules::empty(index, &texts);
+        let mut faults = self.subject_faults(index);
         let mut refuse = |key: &str, message: &str| {
             faults.push(BuildError::option(at(index).with_key(key), message));
         };
@@ -239,6 +257,30 @@ impl Rule {
             refuse("clearThreshold", message);
         }
         faults
+    }
+
+    fn subject_faults(&self, index: usize) -> Vec<BuildError> {
+        let title = ("title", &*self.title);
+        let (metric, value) = (&*self.metric, &*self.value_pattern);
+        let Some(sample) = &self.sample else {
+            return rules::empty(index, &[("metric", metric), ("valuePattern", value), title]);
+        };
+        let mut faults = rules::empty(index, &[("sample", sample), title]);
+        let given = [("metric", metric), ("valuePattern", value)];
+        for (key, _) in given.iter().filter(|(_, text)| !text.is_empty()) {
+            let message = "is about lines: leave it out beside `sample`, or leave `sample` out";
+            faults.push(BuildError::option(at(index).with_key(key), message));
+        }
+        if !self.tests.is_empty() {
+            let message = "are about lines: leave them out beside `sample`";
+            faults.push(BuildError::option(at(index).with_key("tests"), message));
+        }
+        faults
+    }
+
+    /// What the rule watches, as its texts name it.
+    pub(super) fn subject(&self) -> &str {
+        self.sample.as_deref().unwrap_or(&self.metric)
     }
 
     /// What `value` is to this rule.
@@ -299,8 +341,11 @@ impl Patterns {
 }
 
 impl LineTest {
-    fn failure(&self, patterns: &Patterns) -> Option<String> {
-        let value = if patterns.metric.is_match(&self.line) {
+    fn failure(&self, rule: &Rule, patterns: &Patterns) -> Option<String> {
+        let conditions = (&rule.demanded, &rule.excluded);
+        let value = if patterns.metric.is_match(&self.line)
+            && allow(conditions, || self.attributes.clone())
+        {
             patterns.value(&self.line)
         } else {
             None

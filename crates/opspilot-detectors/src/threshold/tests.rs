@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 
 use super::Threshold;
 use crate::detector::{Detector, DetectorModule, Finding};
-use crate::testing::{build, cleared, counted, created, lines_at, observe, refusal, repeated};
+use crate::testing::{
+    build, cleared, counted, created, known, lines_at, observe, refusal, repeated,
+};
 
 fn rule(more: Value) -> Value {
     let mut rule = json!({
@@ -216,4 +218,66 @@ proptest! {
             prop_assert!(cleared(&findings).is_empty() || open.is_empty());
         }
     }
+}
+
+#[test]
+fn a_rule_can_watch_a_number_that_a_source_reads_itself() {
+    let rule = json!({
+        "id": "load", "sample": "load", "threshold": 4, "operator": "gt", "severity": "critical",
+        "title": "$metric is $value", "where": { "mount": ["/", "/var*"], "hostname": "db1" },
+        "unless": { "mount": "/var/tmp" },
+    });
+    let mut detector: Threshold = build(json!({ "rules": [rule] })).unwrap();
+    for (mount, value) in [("/home", 9.0), ("/", 4.0), ("/var/tmp", 9.0)] {
+        let batch = known(0, "quiet", value, &json!({ "mount": mount }));
+        assert_eq!(observe(&mut detector, 0, &batch), [], "{mount}");
+    }
+    let batch = known(5, "quiet", 4.5, &json!({ "mount": "/var/log" }));
+    let findings = observe(&mut detector, 1_000, &batch);
+    let event = created(&findings)[0];
+    assert_eq!(event.title, "load is 4.5");
+    assert_eq!(event.source_event.as_deref(), Some("metric.sampled"));
+    assert_eq!(event.context["matchedLine"], "load=4.5 1");
+    assert_eq!(
+        event.context["attributes"],
+        json!({ "hostname": "db1", "mount": "/var/log" })
+    );
+    assert!(!event.context.contains_key("logLineNumber"));
+    let mut again: Threshold = build(json!({ "rules": [{
+        "id": "load", "sample": "load", "threshold": 4, "operator": "gt", "severity": "critical", "title": "x",
+    }] }))
+    .unwrap();
+    let same = observe(&mut again, 1_000, &batch);
+    assert_eq!(created(&same)[0].incident_id, event.incident_id);
+}
+
+#[test]
+fn lines_and_samples_are_not_mixed_in_a_rule() {
+    let both = refusal::<Threshold>(json!({ "rules": [rule(json!({
+        "sample": "load", "tests": [{ "line": "x" }],
+    }))] }));
+    for key in ["metric", "valuePattern", "tests"] {
+        assert!(both.contains(key), "{both}");
+    }
+    let neither =
+        json!({ "id": "x", "threshold": 4, "operator": "gt", "severity": "info", "title": "x" });
+    let neither = refusal::<Threshold>(json!({ "rules": [neither] }));
+    assert!(
+        neither.contains("metric") && neither.contains("valuePattern"),
+        "{neither}"
+    );
+}
+
+#[test]
+fn a_rule_about_lines_asks_for_attributes() {
+    let rule = rule(json!({ "where": { "opsSeverity": "critical" }, "tests": [
+        { "line": "cpu=95", "attributes": { "opsSeverity": "critical" }, "value": 95 },
+        { "line": "cpu=95" },
+    ] }));
+    let mut detector: Threshold = build(json!({ "rules": [rule] })).unwrap();
+    detector.check().unwrap();
+    let batch = known(0, "cpu=95", 0.0, &json!({ "opsSeverity": "info" }));
+    assert_eq!(observe(&mut detector, 0, &batch), []);
+    let batch = known(9, "cpu=95", 0.0, &json!({ "opsSeverity": "critical" }));
+    assert_eq!(created(&observe(&mut detector, 0, &batch)).len(), 1);
 }

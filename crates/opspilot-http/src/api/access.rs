@@ -33,7 +33,7 @@ use super::problem::{Code, Problem};
 use super::routes::{Role, Route, Verb};
 use super::state::{ApiLimits, State};
 use crate::auth::{Authenticator, Refused};
-use crate::server::Peer;
+use opspilot_net::Peer;
 
 pub(super) use self::cookie::{Cookie, end_cookie};
 pub(super) use self::guesses::Guesses;

@@ -1,6 +1,6 @@
 //! The options of `ui.api`.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use axum::http::{HeaderValue, Uri};
 use opspilot_core::config::KeyPath;
@@ -96,19 +96,7 @@ fn fault(key: &str, message: impl Into<String>) -> BuildError {
 }
 
 fn parse_host(text: &str) -> Result<IpAddr, BuildError> {
-    if text.eq_ignore_ascii_case("localhost") {
-        return Ok(Ipv4Addr::LOCALHOST.into());
-    }
-    let plain = text
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .unwrap_or(text);
-    plain.parse().map_err(|_| {
-        fault(
-            "host",
-            format!("`{text}` is neither an IP address nor `localhost`"),
-        )
-    })
+    opspilot_net::parse_host(text).map_err(|message| fault("host", message))
 }
 
 fn parse_base_path(text: &str) -> Result<String, BuildError> {

@@ -6,7 +6,7 @@ use axum::http::{Method, StatusCode};
 use opspilot_core::metrics::{Counter, MetricSpec, ModuleMetrics};
 use opspilot_core::module::HealthReporter;
 
-use crate::server::ServerMetrics;
+use opspilot_net::ServerMetrics;
 
 const REQUESTS: MetricSpec = MetricSpec::counter(
     "opspilot_http_requests_total",

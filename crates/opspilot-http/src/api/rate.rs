@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use super::metrics::Refusal;
 use super::problem::{Code, Problem};
 use super::state::State;
-use crate::server::Peer;
+use opspilot_net::Peer;
 
 const WINDOW: Duration = Duration::from_mins(1);
 

@@ -20,7 +20,7 @@ use super::params::Params;
 use super::problem::{Code, Problem};
 use super::state::State;
 use crate::auth::Refused;
-use crate::server::Peer;
+use opspilot_net::Peer;
 
 /// The longest key, in characters.
 const KEY_LENGTH: usize = 1_000;

@@ -22,6 +22,7 @@ use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::IntoResponse as _;
 use futures_util::stream;
 use opspilot_core::event::CORE_EVENTS;
+use opspilot_net::Peer;
 
 use super::access::Door;
 use super::answer::Answer;
@@ -29,7 +30,6 @@ use super::params::Params;
 use super::problem::{Code, Problem};
 use super::routes::routes;
 use super::state::State;
-use crate::server::Peer;
 
 pub(super) use self::hub::Hub;
 

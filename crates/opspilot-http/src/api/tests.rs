@@ -29,8 +29,8 @@ use serde_json::Value;
 
 use self::faulty::FaultyStorage;
 use super::{Api, Category, Config, Manifest};
-use crate::client::{Reply, ask};
-use crate::server::Limits;
+use opspilot_net::Limits;
+use opspilot_net::testing::{Reply, ask};
 
 static CORE: Manifest = Manifest::new("core", Category::Ui, "");
 

@@ -54,7 +54,7 @@ impl<'a> From<&'a Write> for Entry<'a> {
             } => Self::Put {
                 collection: collection.into(),
                 key: key.into(),
-                json: json.into(),
+                json: Cow::Borrowed(json),
                 version: None,
             },
             Write::Delete {
@@ -89,7 +89,7 @@ impl Entry<'_> {
                 let document = Document {
                     key: key.into_owned(),
                     version,
-                    json: json.into_owned(),
+                    json: json.into(),
                 };
                 return tables.restore(&collection, document);
             }
@@ -101,7 +101,7 @@ impl Entry<'_> {
             } => Write::Put {
                 collection: collection.into_owned(),
                 key: key.into_owned(),
-                json: json.into_owned(),
+                json: json.into(),
                 index: Vec::new(),
                 expect: Expect::Any,
             },

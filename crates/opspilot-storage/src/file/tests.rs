@@ -235,7 +235,7 @@ async fn a_log_of_old_writes_is_compacted() {
         .await
         .expect("reads")
         .expect("is stored");
-    assert_eq!((found.version, found.json), (200, json));
+    assert_eq!((found.version, found.json), (200, json.into()));
 }
 
 #[tokio::test]

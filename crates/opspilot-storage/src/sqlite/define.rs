@@ -116,7 +116,7 @@ async fn copy(
             puts.push(Put {
                 key,
                 version: row.try_get(2).map_err(failed)?,
-                json,
+                json: json.into(),
                 index,
             });
         }

@@ -245,6 +245,6 @@ fn document(row: &SqliteRow) -> Result<Document, sqlx::Error> {
     Ok(Document {
         key: row.try_get(0)?,
         version: version.cast_unsigned(),
-        json: row.try_get(2)?,
+        json: row.try_get::<&str, _>(2)?.into(),
     })
 }

@@ -144,7 +144,7 @@ async fn a_full_disk_is_a_passing_fault() {
         .await
         .expect("fits");
     let mut batch = WriteBatch::default();
-    batch.put(NOTES, "small", "1".into(), Vec::new());
+    batch.put(NOTES, "small", "1", Vec::new());
     batch.put(
         NOTES,
         "large",

@@ -14,7 +14,7 @@ use super::shape::Shape;
 pub(super) struct Put {
     pub(super) key: String,
     pub(super) version: i64,
-    pub(super) json: String,
+    pub(super) json: Arc<str>,
     pub(super) index: Vec<Option<IndexEntry>>,
 }
 
@@ -139,7 +139,7 @@ async fn execute(
 fn bind(arguments: &mut SqliteArguments, shape: &Shape, put: Put) -> Result<(), sqlx::Error> {
     add(arguments, put.key)?;
     arguments.add(put.version).map_err(sqlx::Error::Encode)?;
-    add(arguments, put.json)?;
+    arguments.add(put.json).map_err(sqlx::Error::Encode)?;
     for (entry, spec) in put.index.into_iter().zip(shape.definition.indexes) {
         let Some(entry) = entry else {
             for _ in 0..=spec.prefix {

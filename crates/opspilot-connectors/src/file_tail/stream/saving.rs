@@ -74,11 +74,36 @@ impl Stream {
         self.stored.is_none()
     }
 
-    /// True if it was stored with an empty fingerprint.
-    pub(in crate::file_tail) fn is_nameless(&self) -> bool {
-        self.stored
-            .as_ref()
-            .is_some_and(|stored| stored.head.len() == 0)
+    /// True if records of it may have been sent, in this run or before.
+    pub(in crate::file_tail) fn may_be_sent(&self) -> bool {
+        self.at.offset > 0 || self.stored.as_ref().is_some_and(|stored| stored.sent)
+    }
+
+    /// True if it is stored as never sent, or with a shorter fingerprint than it has by now.
+    pub(in crate::file_tail) fn is_stored_vaguely(&self) -> bool {
+        let is_vague = |stored: &Position| !stored.sent || stored.head.len() < self.head.len();
+        self.stored.as_ref().is_some_and(is_vague)
+    }
+
+    /// True if no other content can be taken for the stream's: its fingerprint is as long as it will be.
+    pub(in crate::file_tail) const fn is_known_well(&self) -> bool {
+        self.head.len() >= HEAD
+    }
+
+    /// Takes the first bytes into the fingerprint, of which `buffer` was just read at the position; false if they are
+    /// not those of this stream.
+    ///
+    /// Invariant: when records are sent, the fingerprint covers the content up to their end, or its first [`HEAD`] bytes.
+    pub(super) fn knows_start(&mut self, buffer: &[u8]) -> bool {
+        if self.at.offset == 0 {
+            let is_ours = self.head.starts(buffer);
+            if is_ours && self.head.len() < HEAD {
+                self.head = Print::of(buffer.get(..HEAD).unwrap_or(buffer));
+            }
+            return is_ours;
+        }
+        self.learn_head();
+        true
     }
 
     /// The position behind everything sent, to look for the rest of the content.
@@ -106,6 +131,7 @@ impl Stream {
             tail,
             line: mark.line,
             skipping: mark.skipping,
+            sent: self.may_be_sent(),
             finished,
             touched,
         }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::super::content::{Content, Facts, FileId};
-use super::super::position::Begun;
+use super::super::position::{Begun, Position};
 use super::super::rotation::{Found, Listings, Search, is_beside, is_rotated_name};
 use super::super::stream::{Moment, Role, Stream};
 use super::identity::Identity;
@@ -34,17 +34,18 @@ pub(super) struct Hunt {
 impl Hunt {
     /// A hunt for the generations behind `stream`.
     pub(super) fn of(stream: &Stream, until: Instant) -> Self {
-        let name = Path::new(stream.name());
+        Self::behind(&stream.reading_position(), until)
+    }
+
+    /// A hunt for the generations behind the stream at `position`, its own file among them.
+    pub(super) fn behind(position: &Position, until: Instant) -> Self {
+        let (name, place) = (Path::new(&position.name), Path::new(&position.place));
         // A stream that was itself found as a generation has the generations of its log.
-        let place = if is_beside(name, &stream.place) {
-            name
-        } else {
-            &stream.place
-        };
+        let place = if is_beside(name, place) { name } else { place };
         Self {
-            name: stream.name().to_owned(),
+            name: position.name.clone(),
             place: place.to_owned(),
-            since: stream.modified,
+            since: position.modified,
             until,
         }
     }
@@ -123,8 +124,8 @@ impl Tailer {
                     self.hunts.push(Hunt::of(stream, until));
                     stream.lose_name(until);
                 }
-                (Role::Current, Some(_)) if stream.seen_end() == 0 => {
-                    // It was empty. What it held meanwhile may be in a copy already.
+                (Role::Current, Some(_)) if !stream.is_known_well() => {
+                    // What it held meanwhile may be in a copy already, and what it holds now may begin alike.
                     self.hunts.push(Hunt::of(stream, until));
                 }
                 (Role::Current | Role::Rotated { .. }, _) => {}
@@ -163,6 +164,14 @@ impl Tailer {
             let Some(stream) = self.streams.get(&key) else {
                 continue;
             };
+            if !stream.may_be_sent() {
+                // Its first bytes may be those of any generation. Whichever nobody has read is new.
+                let until = now.monotonic + self.settings.rotate_wait;
+                self.hunts.push(Hunt::of(stream, until));
+                self.forgotten.push(stream.source.stream.to_string());
+                self.remove(key);
+                continue;
+            }
             let position = stream.reading_position();
             let search = Search {
                 position: &position,
@@ -199,6 +208,8 @@ impl Tailer {
         if was_rotated && !stream.was_opened() {
             self.hunts.push(Hunt::of(stream, until));
             self.totals.rotations += 1;
+        } else if is_current && !stream.is_known_well() {
+            self.hunts.push(Hunt::of(stream, until));
         }
         stream.role = match &found.content {
             Content::Plain(_) if is_current => Role::Current,

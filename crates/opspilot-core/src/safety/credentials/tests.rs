@@ -83,7 +83,8 @@ async fn stored(bench: &Bench, collection: &str) -> String {
     page.documents
         .into_iter()
         .map(|document| document.json)
-        .collect()
+        .collect::<Vec<_>>()
+        .concat()
 }
 
 #[tokio::test]

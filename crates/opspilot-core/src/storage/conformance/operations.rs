@@ -82,7 +82,7 @@ pub(super) async fn keys_of_any_text(storage: &dyn Storage) {
             .await
             .expect("reads")
             .map(|document| document.json);
-        assert_eq!(found, Some(format!("{key:?}")));
+        assert_eq!(found, Some(format!("{key:?}").into()));
     }
     keys.sort_unstable();
     let listed = all_pages(storage, PLAIN, Query::by_key(4)).await;

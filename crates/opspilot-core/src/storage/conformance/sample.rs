@@ -1,5 +1,7 @@
 //! The documents of the suite.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::storage::{
@@ -71,8 +73,9 @@ impl Note {
         ]
     }
 
-    pub(super) fn json(&self) -> String {
-        serde_json::to_string(self).expect("a note has a JSON form")
+    pub(super) fn json(&self) -> Arc<str> {
+        let json = serde_json::to_string(self);
+        json.expect("a note has a JSON form").into()
     }
 
     pub(super) fn put(&self, collection: &str, key: &str, expect: Expect) -> Write {

@@ -21,7 +21,7 @@ pub(super) struct Table {
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) version: u64,
-    pub(super) json: String,
+    pub(super) json: Arc<str>,
     entries: Vec<Option<IndexEntry>>,
 }
 
@@ -93,7 +93,7 @@ impl Table {
             .map(|(key, row)| (&**key, row))
     }
 
-    pub(super) fn put(&mut self, key: String, json: String, entries: Vec<Option<IndexEntry>>) {
+    pub(super) fn put(&mut self, key: String, json: Arc<str>, entries: Vec<Option<IndexEntry>>) {
         let key: Arc<str> = key.into();
         match self.rows.entry(Arc::clone(&key)) {
             Entry::Vacant(vacant) => {
@@ -206,7 +206,7 @@ fn document(key: &str, row: &Row) -> Document {
     Document {
         key: key.to_owned(),
         version: row.version,
-        json: row.json.clone(),
+        json: Arc::clone(&row.json),
     }
 }
 

@@ -138,7 +138,7 @@ impl Tables {
                 .rows((Bound::Unbounded, Bound::Unbounded))
                 .map(move |(key, row)| {
                     let Row { version, json, .. } = row;
-                    (name.as_str(), key, *version, json.as_str())
+                    (name.as_str(), key, *version, &**json)
                 })
         })
     }

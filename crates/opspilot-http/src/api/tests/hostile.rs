@@ -8,7 +8,7 @@ use opspilot_core::module::Module as _;
 use super::super::{Api, Config};
 use super::faulty::Fault;
 use super::{Fixture, Setup};
-use crate::client::{Client, Reply, request};
+use opspilot_net::testing::{Client, Reply, request};
 
 fn check_headers(reply: &Reply) {
     let expected = [

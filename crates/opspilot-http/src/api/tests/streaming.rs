@@ -7,14 +7,14 @@ use opspilot_core::bus::{Tx, Work};
 use opspilot_core::clock::Timestamp;
 use opspilot_core::event::IncidentCleared;
 use opspilot_core::safety::identity::{Kind, Role};
+use opspilot_net::Limits;
+use opspilot_net::testing::request;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
 use super::access::{auth, root};
 use super::{Fixture, Setup};
-use crate::client::request;
-use crate::server::Limits;
 
 /// A message of a stream.
 #[derive(Debug)]

@@ -134,6 +134,10 @@ impl Harness {
         self.held.clear();
     }
 
+    pub(super) const fn is_running(&self) -> bool {
+        self.tailer.is_some()
+    }
+
     /// Acknowledges everything that was held back.
     pub(super) fn release(&mut self) {
         self.hold = false;
@@ -303,9 +307,9 @@ fn stored_form(position: &Position) -> Position {
     serde_json::from_str(&serde_json::to_string(position).unwrap()).unwrap()
 }
 
-/// The text of line `number`.
+/// The text of line `number`. All start alike, as the lines of real logs do.
 pub(super) fn line(number: usize) -> String {
-    format!("{number:07} order accepted and paid")
+    format!("order accepted and paid {number:07}")
 }
 
 /// Lines of the given numbers, with their ends.

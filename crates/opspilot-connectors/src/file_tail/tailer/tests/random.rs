@@ -1,11 +1,13 @@
 use proptest::prelude::*;
 
-use super::harness::{Harness, lines};
+use super::harness::{Harness, line, lines};
 
 /// Something that happens to a log or to its reader.
 #[derive(Debug, Clone, Copy)]
 enum Operation {
     Append(usize),
+    /// The first bytes of a line, as a reader may find them.
+    Begin(usize),
     Rename,
     CopyTruncate,
     Gzip,
@@ -21,6 +23,7 @@ enum Operation {
 fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         6 => (1..40usize).prop_map(Operation::Append),
+        3 => (1..30usize).prop_map(Operation::Begin),
         2 => Just(Operation::Rename),
         2 => Just(Operation::CopyTruncate),
         2 => Just(Operation::Gzip),
@@ -38,17 +41,32 @@ fn operation() -> impl Strategy<Value = Operation> {
 struct Log {
     tail: Harness,
     next: usize,
+    /// How many bytes of the next line are written.
+    begun: usize,
     generations: Vec<String>,
 }
 
 impl Log {
     fn perform(&mut self, operation: Operation) {
+        let ends_line = matches!(
+            operation,
+            Operation::Rename
+                | Operation::CopyTruncate
+                | Operation::Gzip
+                | Operation::Recreate
+                | Operation::Pass
+        );
+        if ends_line {
+            self.end_line();
+        }
         match operation {
-            Operation::Append(count) => {
+            Operation::Append(count) => self.append(count),
+            Operation::Begin(bytes) if self.begun == 0 => {
                 self.tail
-                    .append("app.log", lines(self.next..self.next + count));
-                self.next += count;
+                    .append("app.log", &line(self.next).as_bytes()[..bytes]);
+                self.begun = bytes;
             }
+            Operation::Begin(_) => {}
             Operation::Rename | Operation::CopyTruncate if !self.exists() => {}
             Operation::Rename => {
                 self.make_room();
@@ -80,7 +98,27 @@ impl Log {
             Operation::Store => self.tail.store(),
             Operation::Hold => self.tail.hold = true,
             Operation::Release => self.tail.release(),
-            Operation::Pass => self.tail.pass(700),
+            Operation::Pass => {
+                // A reader is woken by what is written: it does not let time pass over half a line that was ended.
+                if self.tail.is_running() {
+                    self.tail.read();
+                }
+                self.tail.pass(700);
+            }
+        }
+    }
+
+    fn append(&mut self, count: usize) {
+        let text = lines(self.next..self.next + count);
+        self.tail.append("app.log", &text.as_bytes()[self.begun..]);
+        self.begun = 0;
+        self.next += count;
+    }
+
+    /// Ends the line that was begun: no writer rotates in the middle of one.
+    fn end_line(&mut self) {
+        if self.begun > 0 {
+            self.append(1);
         }
     }
 
@@ -108,11 +146,12 @@ proptest! {
         operations in prop::collection::vec(operation(), 1..40), glob in any::<bool>()
     ) {
         let tail = Harness::new(&[if glob { "app.log*" } else { "app.log" }]);
-        let mut log = Log { tail, next: 0, generations: Vec::new() };
+        let mut log = Log { tail, next: 0, begun: 0, generations: Vec::new() };
         log.tail.read();
         for operation in operations {
             log.perform(operation);
         }
+        log.end_line();
         log.tail.release();
         log.tail.settle();
         log.tail.assert_lines(log.next);

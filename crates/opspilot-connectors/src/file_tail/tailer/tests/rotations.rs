@@ -426,3 +426,35 @@ fn two_copies_between_two_looks_lose_nothing() {
     tail.settle();
     tail.assert_lines(200);
 }
+
+#[test]
+fn a_stream_stored_by_its_first_bytes_alone_is_not_taken_for_what_follows_a_truncation() {
+    let mut tail = Harness::new(&["app.log"]);
+    tail.read();
+    let first = lines(0..30).into_bytes();
+    tail.append("app.log", &first[..10]);
+    tail.read();
+    tail.append("app.log", &first[10..]);
+    tail.read();
+    tail.copy_truncate("app.log", "app.log-20260101");
+    tail.append("app.log", lines(30..60));
+    tail.crash();
+    tail.settle();
+    tail.assert_lines(60);
+}
+
+#[test]
+fn a_file_that_is_replaced_between_its_first_look_and_its_first_read_is_told_apart() {
+    let mut tail = Harness::new(&["app.log"]);
+    tail.read();
+    // The first generation takes several turns, in which the second one waits.
+    tail.append("app.log", lines(0..90_000));
+    tail.look();
+    tail.rename("app.log", "app.log.1");
+    tail.append("app.log", lines(90_000..90_030));
+    tail.look();
+    tail.copy_truncate("app.log", "app.log-20260101");
+    tail.append("app.log", lines(90_030..90_090));
+    tail.settle();
+    tail.assert_lines(90_090);
+}

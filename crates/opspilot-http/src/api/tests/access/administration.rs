@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::super::super::{Api, Config};
 use super::super::{Fixture, Setup, strings};
 use super::{CONFIGURED, auth, guarded};
-use crate::client::Reply;
+use opspilot_net::testing::Reply;
 
 async fn post(api: &Fixture, path: &str, body: &Value) -> Reply {
     let head = format!("POST /api{path}");
@@ -228,9 +228,11 @@ async fn other_addresses_are_bound_only_with_authentication() {
     })
     .await;
     let here = SocketAddr::from(([127, 0, 0, 1], asking.address.port()));
-    let reply = crate::client::ask(here, &["GET /api/incidents", "Host: 10.1.2.3:3000"], b"").await;
+    let reply =
+        opspilot_net::testing::ask(here, &["GET /api/incidents", "Host: 10.1.2.3:3000"], b"").await;
     assert_eq!(reply.status, 401);
-    let reply = crate::client::ask(here, &["GET /api/incidents", "Host: evil.example"], b"").await;
+    let reply =
+        opspilot_net::testing::ask(here, &["GET /api/incidents", "Host: evil.example"], b"").await;
     assert_eq!(reply.status, 421);
 }
 

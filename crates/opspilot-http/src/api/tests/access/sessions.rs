@@ -9,7 +9,7 @@ use serde_json::json;
 use super::super::changing::join_all;
 use super::super::{Fixture, Setup};
 use super::{CONFIGURED, auth, guarded, guarded_by, root};
-use crate::client::Reply;
+use opspilot_net::testing::Reply;
 
 const WHO: &str = "GET /api/session";
 

@@ -1,0 +1,337 @@
+//! Turns options into what probes work with.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use opspilot_core::config::{KeyPath, Secret};
+use opspilot_core::incident::Severity;
+use opspilot_core::module::BuildError;
+use regex::{Regex, RegexBuilder};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+use super::{ClientCertificate, Config, Endpoint, ExpectedJson, Method, Statuses};
+use crate::health_check::target::{self, Target};
+
+/// An endpoint whose options are right.
+#[derive(Debug, Clone)]
+pub(in crate::health_check) struct CheckedEndpoint {
+    pub(in crate::health_check) id: Arc<str>,
+    pub(in crate::health_check) name: String,
+    /// The URL as it is shown.
+    pub(in crate::health_check) url: String,
+    pub(in crate::health_check) target: Target,
+    pub(in crate::health_check) method: Method,
+    pub(in crate::health_check) headers: HeaderMap,
+    pub(in crate::health_check) body: Option<Secret>,
+    pub(in crate::health_check) statuses: Statuses,
+    pub(in crate::health_check) contains: Option<String>,
+    pub(in crate::health_check) matches: Option<Regex>,
+    pub(in crate::health_check) json: Vec<ExpectedJson>,
+    pub(in crate::health_check) answers: Vec<IpAddr>,
+    pub(in crate::health_check) severity: Severity,
+    pub(in crate::health_check) failures: u32,
+    pub(in crate::health_check) successes: u32,
+    pub(in crate::health_check) interval: Duration,
+    pub(in crate::health_check) timeout: Duration,
+    pub(in crate::health_check) retries: u32,
+    pub(in crate::health_check) retry_delay: Duration,
+    pub(in crate::health_check) max_redirects: usize,
+    pub(in crate::health_check) degraded_above_ms: Option<u64>,
+    pub(in crate::health_check) warning_days: u32,
+    pub(in crate::health_check) ca_file: Option<std::path::PathBuf>,
+    pub(in crate::health_check) client_certificate: Option<ClientCertificate>,
+}
+
+/// Collects faults, each with the path of its option.
+#[derive(Debug, Default)]
+struct Faults(Vec<BuildError>);
+
+impl Faults {
+    fn add(&mut self, path: KeyPath, message: impl Into<String>) {
+        self.0.push(BuildError::option(path, message));
+    }
+
+    fn within(&mut self, path: KeyPath, value: u64, (least, most): (u64, u64)) {
+        if !(least..=most).contains(&value) {
+            self.add(path, format!("must be {least} to {most}"));
+        }
+    }
+
+    fn keep<T>(&mut self, path: KeyPath, result: Result<T, impl Into<String>>) -> Option<T> {
+        result.map_err(|message| self.add(path, message)).ok()
+    }
+}
+
+const DAY: u64 = 86_400_000;
+const INTERVAL: (u64, u64) = (5000, DAY);
+const TIMEOUT: (u64, u64) = (1000, 600_000);
+const ENDPOINTS: usize = 1000;
+
+impl Config {
+    /// Checks all options.
+    pub(in crate::health_check) fn check(
+        &self,
+    ) -> Result<(Vec<CheckedEndpoint>, Vec<IpNet>), BuildError> {
+        let mut faults = Faults::default();
+        self.check_figures(&mut faults);
+        let mut networks = Vec::new();
+        for (index, text) in self.allowed_networks.iter().enumerate() {
+            let path = KeyPath::of(["allowedNetworks"]).with_index(index);
+            networks.extend(faults.keep(path, network(text)));
+        }
+        if self.endpoints.len() > ENDPOINTS {
+            let message = format!("at most {ENDPOINTS} endpoints can be probed");
+            faults.add(KeyPath::of(["endpoints"]), message);
+        }
+        let (mut endpoints, mut ids) = (Vec::new(), HashSet::new());
+        for (index, endpoint) in self.endpoints.iter().take(ENDPOINTS).enumerate() {
+            let path = KeyPath::of(["endpoints"]).with_index(index);
+            if !ids.insert(endpoint.id.as_str()) {
+                let message = format!(
+                    "`{}` is the id of two endpoints: give each its own",
+                    endpoint.id
+                );
+                faults.add(path.with_key("id"), message);
+            }
+            endpoints.extend(endpoint.check(self, &path, &mut faults));
+        }
+        BuildError::join(faults.0).map_or(Ok((endpoints, networks)), Err)
+    }
+
+    fn check_figures(&self, faults: &mut Faults) {
+        let key = |keys: &[&str]| KeyPath::of(keys.iter().copied());
+        faults.within(key(&["intervalMs"]), self.interval_ms, INTERVAL);
+        faults.within(key(&["timeoutMs"]), self.timeout_ms, TIMEOUT);
+        faults.within(key(&["jitterPercent"]), self.jitter_percent, (0, 50));
+        faults.within(
+            key(&["maxConcurrent"]),
+            self.max_concurrent as u64,
+            (1, 256),
+        );
+        faults.within(key(&["reminderMs"]), self.reminder_ms, (0, DAY));
+        faults.within(
+            key(&["flapping", "changes"]),
+            self.flapping.changes as u64,
+            (0, 100),
+        );
+        faults.within(
+            key(&["flapping", "windowMs"]),
+            self.flapping.window_ms,
+            (1000, DAY),
+        );
+        faults.within(
+            key(&["breaker", "failures"]),
+            self.breaker.failures.into(),
+            (0, 1000),
+        );
+        faults.within(
+            key(&["breaker", "resetMs"]),
+            self.breaker.reset_ms,
+            (1000, DAY),
+        );
+        if self.source.is_empty() {
+            faults.add(key(&["source"]), "is empty: give the lines a name");
+        }
+    }
+}
+
+/// A network, or an address as a network of its own.
+fn network(text: &str) -> Result<IpNet, String> {
+    let net = text.parse::<IpNet>().ok();
+    net.or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+        .ok_or_else(|| format!("`{text}` is not a network: write `169.254.0.0/16`"))
+}
+
+impl Endpoint {
+    fn check(
+        &self,
+        config: &Config,
+        path: &KeyPath,
+        faults: &mut Faults,
+    ) -> Option<CheckedEndpoint> {
+        let before = faults.0.len();
+        self.check_words(path, faults);
+        self.check_figures(path, faults);
+        let target = faults.keep(path.with_key("url"), Target::parse(&self.url));
+        let headers = self.header_map(path, faults);
+        let matches = self.expected_body_matches.as_deref();
+        let matches = matches.and_then(|pattern| {
+            let built = RegexBuilder::new(pattern).size_limit(1 << 20).build();
+            faults.keep(
+                path.with_key("expectedBodyMatches"),
+                built.map_err(|fault| fault.to_string()),
+            )
+        });
+        let mut answers = Vec::new();
+        for (index, text) in self.expected_answers.iter().enumerate() {
+            let path = path.with_key("expectedAnswers").with_index(index);
+            let address = text.parse::<IpAddr>();
+            answers.extend(faults.keep(
+                path,
+                address.map_err(|_| format!("`{text}` is not an address")),
+            ));
+        }
+        let target = target?;
+        self.check_fit(&target, path, faults);
+        if faults.0.len() > before {
+            return None;
+        }
+        let millis = Duration::from_millis;
+        Some(CheckedEndpoint {
+            id: self.id.as_str().into(),
+            name: self.name.clone(),
+            url: target::shown(&self.url),
+            target,
+            method: self.method,
+            headers,
+            body: self.body.clone(),
+            statuses: self.expected_status.clone(),
+            contains: self.expected_body_contains.clone(),
+            matches,
+            json: self.expected_json.clone(),
+            answers,
+            severity: self.severity,
+            failures: self.consecutive_failures,
+            successes: self.consecutive_successes,
+            interval: millis(self.interval_ms.unwrap_or(config.interval_ms)),
+            timeout: millis(self.timeout_ms.unwrap_or(config.timeout_ms)),
+            retries: self.retries,
+            retry_delay: millis(self.retry_delay_ms),
+            max_redirects: self.max_redirects,
+            degraded_above_ms: self.degraded_above_ms,
+            warning_days: self.certificate_warning_days,
+            ca_file: self.ca_file.clone(),
+            client_certificate: self.client_certificate.clone(),
+        })
+    }
+
+    fn check_words(&self, path: &KeyPath, faults: &mut Faults) {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if self.id.is_empty() || self.id.len() > 100 || !self.id.chars().all(is_plain) {
+            let message = "must be 1 to 100 letters, digits, `.`, `_` or `-`";
+            faults.add(path.with_key("id"), message);
+        }
+        if self.name.is_empty() || self.name.len() > 200 || self.name.chars().any(char::is_control)
+        {
+            let message = "must be 1 to 200 bytes in one line";
+            faults.add(path.with_key("name"), message);
+        }
+        for (index, expected) in self.expected_json.iter().enumerate() {
+            if !expected.pointer.is_empty() && !expected.pointer.starts_with('/') {
+                let path = path.with_key("expectedJson").with_index(index);
+                faults.add(
+                    path.with_key("pointer"),
+                    "a pointer starts with `/` (RFC 6901)",
+                );
+            }
+        }
+    }
+
+    fn check_figures(&self, path: &KeyPath, faults: &mut Faults) {
+        let rows = [
+            (
+                "consecutiveFailures",
+                self.consecutive_failures.into(),
+                (1, 1000),
+            ),
+            (
+                "consecutiveSuccesses",
+                self.consecutive_successes.into(),
+                (1, 1000),
+            ),
+            (
+                "intervalMs",
+                self.interval_ms.unwrap_or(INTERVAL.0),
+                INTERVAL,
+            ),
+            ("timeoutMs", self.timeout_ms.unwrap_or(TIMEOUT.0), TIMEOUT),
+            ("retries", self.retries.into(), (0, 10)),
+            ("retryDelayMs", self.retry_delay_ms, (100, 60_000)),
+            ("maxRedirects", self.max_redirects as u64, (0, 20)),
+        ];
+        for (key, value, range) in rows {
+            faults.within(path.with_key(key), value, range);
+        }
+    }
+
+    fn header_map(&self, path: &KeyPath, faults: &mut Faults) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &self.headers {
+            let path = path.with_key("headers").with_key(name);
+            let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| "not a name of a header");
+            let value = HeaderValue::from_str(value.expose())
+                .map_err(|_| "a value of a header has no line breaks or other control characters");
+            let pair = key.and_then(|key| value.map(|value| (key, value)));
+            if let Some((key, mut value)) = faults.keep(path, pair) {
+                value.set_sensitive(true);
+                headers.insert(key, value);
+            }
+        }
+        headers
+    }
+
+    /// Refuses options that mean nothing for the target, so that nobody relies on them.
+    fn check_fit(&self, target: &Target, path: &KeyPath, faults: &mut Faults) {
+        let is_http = matches!(target, Target::Http(_));
+        let is_dns = matches!(target, Target::Dns { .. });
+        let uses_tls = is_http || target.has_certificate();
+        let has_body_check = self.expected_body_contains.is_some()
+            || self.expected_body_matches.is_some()
+            || !self.expected_json.is_empty();
+        let rows = [
+            (
+                "headers",
+                !self.headers.is_empty() && !is_http,
+                "are of HTTP alone",
+            ),
+            (
+                "body",
+                self.body.is_some() && self.method != Method::Post,
+                "needs `method: POST`",
+            ),
+            (
+                "method",
+                self.method != Method::Get && !is_http,
+                "is of HTTP alone",
+            ),
+            (
+                "expectedStatus",
+                self.expected_status != Statuses::default() && !is_http,
+                "is of HTTP alone",
+            ),
+            (
+                "url",
+                has_body_check && !is_http,
+                "has no body that could be checked: only HTTP has",
+            ),
+            (
+                "method",
+                has_body_check && self.method == Method::Head,
+                "an answer to HEAD has no body that could be checked",
+            ),
+            (
+                "expectedAnswers",
+                !self.expected_answers.is_empty() && !is_dns,
+                "are of `dns://` alone",
+            ),
+            (
+                "caFile",
+                self.ca_file.is_some() && !uses_tls,
+                "is of TLS alone",
+            ),
+            (
+                "clientCertificate",
+                self.client_certificate.is_some() && !uses_tls,
+                "is of TLS alone",
+            ),
+        ];
+        for (key, is_wrong, message) in rows {
+            if is_wrong {
+                faults.add(path.with_key(key), message);
+            }
+        }
+    }
+}

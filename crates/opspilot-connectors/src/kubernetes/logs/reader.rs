@@ -1,0 +1,281 @@
+//! Reads one run of a container.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use opspilot_core::signal::{Attributes, LogBatchBuilder, LogSource, PositionTracker};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::text::{Line, Text};
+use super::{Logs, Place, Run, unstored};
+use crate::kubernetes::cluster::{Arriving, Trouble};
+
+/// The most batches that are under way.
+const IN_FLIGHT: usize = 16;
+
+/// How far apart positions are stored at least.
+const STORE_EVERY: Duration = Duration::from_millis(200);
+
+/// How long the last position may take when the module stops.
+const LAST_POSITION: Duration = Duration::from_secs(2);
+
+/// Reads one run of a container.
+pub(super) struct Reader<'a> {
+    logs: &'a Logs<'a>,
+    run: Run,
+    /// What was read last.
+    place: Place,
+    /// The line at `place` was not met yet.
+    is_seeking: bool,
+    source: Arc<LogSource>,
+    tracker: PositionTracker,
+    settled: Arc<Notify>,
+    marks: VecDeque<Place>,
+    number: u64,
+}
+
+impl<'a> Reader<'a> {
+    /// Goes on behind `place`; without one, at `since`, or at the beginning.
+    pub(super) fn new(
+        logs: &'a Logs<'a>,
+        run: Run,
+        place: Option<Place>,
+        since: Option<u64>,
+    ) -> Self {
+        let is_seeking = place.is_some();
+        let since = since.unwrap_or(0);
+        let place = place.unwrap_or_else(|| Place {
+            format: 1,
+            stream: run.stream.clone(),
+            time: since,
+            hash: 0,
+            position: since,
+            is_done: false,
+        });
+        let settled = Arc::<Notify>::default();
+        let words = [
+            ("collector", logs.cx.id),
+            ("namespace", &run.namespace),
+            ("podName", &run.pod),
+            ("containerName", &run.container),
+        ];
+        let attributes = words.map(|(key, value)| (key.to_owned(), value.into()));
+        let source = LogSource {
+            module: logs.cx.id.into(),
+            name: format!("{}/{}/{}", run.namespace, run.pod, run.container).into(),
+            stream: run.stream.as_str().into(),
+            attributes: Attributes::from_iter(attributes),
+        };
+        Self {
+            logs,
+            tracker: PositionTracker::new(place.position, Arc::clone(&settled)),
+            settled,
+            run,
+            place,
+            is_seeking,
+            source: Arc::new(source),
+            marks: VecDeque::new(),
+            number: 0,
+        }
+    }
+
+    /// Reads until the log ends or the module is cancelled, and says which run it was.
+    pub(super) async fn run(mut self) -> (String, Result<(), Trouble>) {
+        let outcome = self.follow().await;
+        let ended = outcome.is_ok() && self.run.is_over && !self.logs.cx.cancel.is_cancelled();
+        let finish = tokio::time::timeout(LAST_POSITION, self.finish(ended)).await;
+        let outcome = outcome.and_then(|()| finish.unwrap_or(Ok(())));
+        (self.run.stream, outcome)
+    }
+
+    async fn follow(&mut self) -> Result<(), Trouble> {
+        let cx = self.logs.cx;
+        let since = (self.place.time > 0).then_some(self.place.time / 1_000_000_000);
+        let opened = tokio::select! {
+            biased;
+            () = cx.cancel.cancelled() => return Ok(()),
+            opened = self.logs.cluster.log(&self.run, since) => opened?,
+        };
+        let Some(mut arriving) = opened else {
+            return Ok(());
+        };
+        let mut text = Text::default();
+        let mut bytes = Vec::new();
+        let mut due: Option<Instant> = None;
+        loop {
+            let has_room = self.tracker.in_flight() < IN_FLIGHT;
+            let store_at = due.unwrap_or_else(Instant::now);
+            let read = tokio::select! {
+                biased;
+                () = cx.cancel.cancelled() => return Ok(()),
+                () = tokio::time::sleep_until(store_at), if due.is_some() => {
+                    due = None;
+                    self.store().await?;
+                    None
+                }
+                () = self.settled.notified() => {
+                    due.get_or_insert_with(|| Instant::now() + STORE_EVERY);
+                    None
+                }
+                read = Arriving::read(&mut arriving, &mut bytes), if has_room => Some(read?),
+            };
+            if self.tracker.has_failed() {
+                return Err(Trouble::other(format!(
+                    "lines of {} were not stored: they are read again",
+                    self.source.name
+                )));
+            }
+            match read {
+                None => {}
+                Some(0) => {
+                    let rest: Vec<_> = text
+                        .rest()
+                        .into_iter()
+                        .filter(|_| self.run.is_over)
+                        .collect();
+                    return self.send(rest).await;
+                }
+                Some(_) => {
+                    let lines = text.take(&mut bytes);
+                    self.send(lines).await?;
+                }
+            }
+        }
+    }
+
+    /// Sends the lines that were not read before.
+    async fn send(&mut self, lines: Vec<Vec<u8>>) -> Result<(), Trouble> {
+        let mut buffer = Vec::new();
+        let mut records: Vec<(std::ops::Range<usize>, u64)> = Vec::new();
+        for line in &lines {
+            let Some(line) = Line::parse(line) else {
+                continue;
+            };
+            if !self.is_new(&line) {
+                continue;
+            }
+            let position = line.time.max(self.place.position);
+            self.place.time = line.time;
+            self.place.hash = line.hash();
+            self.place.position = position + 1;
+            let start = buffer.len();
+            buffer.extend_from_slice(line.text);
+            records.push((start..buffer.len(), position));
+            buffer.push(b'\n');
+        }
+        let mut rest = records.as_slice();
+        while let Some((_, base)) = rest.first() {
+            // Offsets have 32 bits, which are four seconds in nanoseconds: a batch ends there.
+            let count =
+                rest.partition_point(|(_, position)| u32::try_from(position - base).is_ok());
+            let (now, later) = rest.split_at(count);
+            rest = later;
+            self.send_some(&buffer, now, *base, later.is_empty())
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn send_some(
+        &mut self,
+        buffer: &[u8],
+        records: &[(std::ops::Range<usize>, u64)],
+        base: u64,
+        is_last: bool,
+    ) -> Result<(), Trouble> {
+        let cx = self.logs.cx;
+        let (Some((first, _)), Some((last, position))) = (records.first(), records.last()) else {
+            return Ok(());
+        };
+        let text = buffer
+            .get(first.start..last.end)
+            .unwrap_or_default()
+            .to_vec();
+        let mut builder = LogBatchBuilder::new(
+            Arc::clone(&self.source),
+            text,
+            (base, self.number + 1),
+            cx.clock.now(),
+        );
+        for (range, position) in records {
+            let offset = usize::try_from(position - base).unwrap_or(usize::MAX);
+            builder.record(range.start - first.start..range.end - first.start, offset);
+        }
+        self.number += records.len() as u64;
+        let end = position + 1;
+        if is_last {
+            self.marks.push_back(self.place.clone());
+        }
+        let batch = builder.build(end, self.tracker.begin(end));
+        // Letting go of a batch says that it is stored, so one that was not sent to all has to fail.
+        let ack = batch.ack();
+        tokio::select! {
+            biased;
+            () = cx.cancel.cancelled() => ack.fail(),
+            () = cx.bus.send_logs(batch) => {}
+        }
+        Ok(())
+    }
+
+    /// True if `line` comes behind what was read.
+    fn is_new(&mut self, line: &Line<'_>) -> bool {
+        if !self.is_seeking {
+            return line.time >= self.place.time || self.number > 0;
+        }
+        if line.time == self.place.time && line.hash() == self.place.hash {
+            self.is_seeking = false;
+            return false;
+        }
+        if line.time > self.place.time {
+            self.is_seeking = false;
+            return true;
+        }
+        false
+    }
+
+    async fn store(&mut self) -> Result<(), Trouble> {
+        let settled = self.tracker.settled();
+        let mut last = None;
+        while self
+            .marks
+            .front()
+            .is_some_and(|mark| mark.position <= settled)
+        {
+            last = self.marks.pop_front();
+        }
+        let Some(place) = last else {
+            return Ok(());
+        };
+        self.logs
+            .places
+            .save(&place)
+            .await
+            .map_err(|error| unstored(&error))
+    }
+
+    /// Stores what settles, and that the run is done with if it is.
+    async fn finish(&mut self, is_done: bool) -> Result<(), Trouble> {
+        loop {
+            self.store().await?;
+            if self.tracker.has_failed() {
+                return Ok(());
+            }
+            if self.tracker.in_flight() == 0 {
+                break;
+            }
+            self.settled.notified().await;
+        }
+        self.store().await?;
+        if is_done {
+            self.place.is_done = true;
+            self.logs
+                .places
+                .save(&self.place)
+                .await
+                .map_err(|error| unstored(&error))?;
+        }
+        Ok(())
+    }
+}

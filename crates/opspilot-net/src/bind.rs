@@ -1,0 +1,91 @@
+//! Addresses to listen on.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use opspilot_core::module::RunError;
+use tokio::net::TcpListener;
+
+/// Reads the option `host`: an IP address, also in brackets, or `localhost`.
+///
+/// # Errors
+/// What to tell the user, when `text` is neither.
+pub fn parse_host(text: &str) -> Result<IpAddr, String> {
+    if text.eq_ignore_ascii_case("localhost") {
+        return Ok(Ipv4Addr::LOCALHOST.into());
+    }
+    let plain = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(text);
+    plain
+        .parse()
+        .map_err(|_| format!("`{text}` is neither an IP address nor `localhost`"))
+}
+
+/// True if other machines may reach `address`.
+#[must_use]
+pub fn is_wide(address: IpAddr) -> bool {
+    !address.to_canonical().is_loopback()
+}
+
+/// Listens on `wanted`. `section` is where the options `host` and `port` are, for example `modules.ui.api`.
+///
+/// # Errors
+/// When the address cannot be had; the error says which option to change.
+pub async fn bind(wanted: SocketAddr, section: &str) -> Result<TcpListener, RunError> {
+    TcpListener::bind(wanted)
+        .await
+        .map_err(|error| cannot_bind(wanted, section, error))
+}
+
+fn cannot_bind(address: SocketAddr, section: &str, error: std::io::Error) -> RunError {
+    let way_out = match error.kind() {
+        std::io::ErrorKind::AddrInUse => format!(
+            ": another program listens there; stop it, or set `{section}.port` to a free port"
+        ),
+        std::io::ErrorKind::PermissionDenied => {
+            format!(": ports below 1024 need a privilege; set `{section}.port` to a higher one")
+        }
+        std::io::ErrorKind::AddrNotAvailable => {
+            format!(": this machine does not have the address; check `{section}.host`")
+        }
+        _ => String::new(),
+    };
+    RunError::new(format!("cannot bind `{address}`{way_out}"), error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_addresses() {
+        let hosts = [
+            ("127.0.0.1", false),
+            ("::1", false),
+            ("[::1]", false),
+            ("localhost", false),
+            ("::ffff:127.0.0.1", false),
+            ("0.0.0.0", true),
+            ("::", true),
+            ("192.168.0.1", true),
+        ];
+        for (host, wide) in hosts {
+            assert_eq!(parse_host(host).map(is_wide), Ok(wide), "{host}");
+        }
+        for host in ["example.org", "", "127.0.0.1:80", "[127.0.0.1"] {
+            assert!(parse_host(host).is_err(), "{host}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_port_in_use_is_named_with_the_option_to_change() {
+        let first = bind("127.0.0.1:0".parse().unwrap(), "modules.x")
+            .await
+            .unwrap();
+        let error = bind(first.local_addr().unwrap(), "modules.x")
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("`modules.x.port`"), "{error}");
+    }
+}
