@@ -12,6 +12,7 @@ mod collection;
 pub mod conformance;
 mod memory;
 mod query;
+mod watched;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub use batch::{Expect, IndexEntry, Write, WriteBatch};
 pub use collection::{Collection, Record, Store};
 pub use memory::{MemoryStorage, Tables};
 pub use query::{Cursor, CursorError, Document, Order, Page, Query};
+pub(crate) use watched::WatchedStorage;
 
 /// The shape of a collection: its name and its indexes, fixed by the code that owns it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -212,7 +212,7 @@ impl Driver<'_> {
         self.await_storing().await;
         let mut pause = RETRY.0;
         while let Err(error) = self.positions.apply(news).await {
-            self.trouble(&error);
+            self.trouble(HealthStatus::Unhealthy, "reading waits: ", &error);
             tokio::select! {
                 () = self.cx.cancel.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
@@ -296,19 +296,17 @@ impl Driver<'_> {
                     tailer.set_stored(positions);
                 }
             }
-            Some(Err(error)) => self.trouble(&error),
+            Some(Err(error)) => self.trouble(HealthStatus::Degraded, "", &error),
             None => {}
         }
     }
 
-    fn trouble(&self, error: &StorageError) {
+    fn trouble(&self, status: HealthStatus, effect: &str, error: &StorageError) {
         let message = format!(
-            "cannot store positions: {}",
+            "{effect}cannot store positions: {}",
             opspilot_core::error::chain(error)
         );
-        self.cx
-            .health
-            .raise("store", HealthStatus::Degraded, message);
+        self.cx.health.raise("store", status, message);
     }
 
     async fn await_storing(&mut self) {

@@ -16,7 +16,7 @@ use crate::safety::gate::Gate;
 use crate::safety::powers::Decisions;
 use crate::safety::runbook::RunbookRuns;
 use crate::safety::runner::Runner;
-use crate::storage::SharedStorage;
+use crate::storage::{SharedStorage, WatchedStorage};
 
 /// What every module's context is made from.
 #[derive(Debug)]
@@ -49,8 +49,9 @@ impl Shared {
             metrics,
             audit_key,
         } = parts;
-        let store = || Arc::clone(&storage);
         let (health, core_health) = HealthReporter::new(Arc::clone(&clock));
+        let storage: SharedStorage = Arc::new(WatchedStorage::new(storage, health.clone()));
+        let store = || Arc::clone(&storage);
         let bus = Bus::start(store(), Arc::clone(&clock), &metrics, health).await?;
         let audit = Audit::open(bus.clone(), store(), audit_key).await?;
         let incidents = Incidents::open(bus.clone(), store(), audit.clone()).await?;
