@@ -72,6 +72,9 @@ fn absent(path: &Path) -> Found {
             "there is no such file: correct the path, or start what writes it; it is followed as soon as it appears"
                 .to_owned(),
         ),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            Err("a file is where a folder should be: correct the path".to_owned())
+        }
         Err(error) => Err(error.to_string()),
     }
 }
@@ -115,7 +118,7 @@ mod tests {
             ("b.log", Ok(Some("`exclude` matches it"))),
             ("", Err("is a folder: write `")),
             ("c.log", Err("there is no such file")),
-            ("a.log/c", Err("there is no such file")),
+            ("a.log/c", Err("a file is where a folder should be")),
         ];
         for (name, expected) in rows {
             match (look(&at(name), &exclude), expected) {
