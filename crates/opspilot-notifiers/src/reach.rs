@@ -139,7 +139,7 @@ mod tests {
                 .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
                 .await
                 .unwrap();
-            stream.read(&mut [0; 4096]).await.ok();
+            let _read = stream.read(&mut [0; 4096]).await;
         };
         let rows = [
             (

@@ -19,7 +19,7 @@ async fn addresses_are_listened_on_and_released() {
     let none = none.display();
     let yaml = format!(
         "{{listeners: [{{protocol: tcp, host: 127.0.0.1, port: {port}}}, {{protocol: udp, host: 127.0.0.1, port: {port}}}, \
-         {{protocol: tls, host: 127.0.0.1, port: {port}, tls: {{certFile: {none}, keyFile: {none}}}}}]}}"
+         {{protocol: tls, host: 127.0.0.1, port: 6514, tls: {{certFile: {none}, keyFile: {none}}}}}]}}"
     );
     let trials = tried(&yaml).await;
     assert_eq!(trials[0].name, format!("tcp://{address}"));
