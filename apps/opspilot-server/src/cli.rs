@@ -11,7 +11,7 @@ use serde_json::Value;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  all went well
-  1  something did not work: a port in use, a disk full, an audit log that is not whole
+  1  something did not work: a port in use, a disk full, an audit log that is not whole, a trial of `check --online`
   2  an argument or the configuration is wrong, or a test of a rule fails
   3  a second signal cut the stop short";
 
@@ -36,7 +36,7 @@ pub(crate) enum Command {
     /// Run the server in the foreground (the default)
     Run,
     /// Check the configuration and the tests of its rules, and name every fault
-    Check,
+    Check(CheckArguments),
     /// Show what waits for a decision, and decide it; without a command, as a list at the terminal
     Approvals {
         #[command(flatten)]
@@ -85,6 +85,17 @@ pub(crate) enum Command {
     /// What the server starts itself as to run a program of an action
     #[command(name = "__exec", hide = true)]
     Exec,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// Also try once whatever it reaches: files, addresses to listen on, programs, clusters, channels, the storage
+    ///
+    /// Each trial takes 10 seconds at most, all at once. Nothing is changed: files are read for a byte, addresses are
+    /// released at once, and nobody is notified (web hooks are connected to and sent nothing). Run it as the user that
+    /// OpsPilot runs as. Exit code 1 if anything does not work.
+    #[arg(long)]
+    pub(crate) online: bool,
 }
 
 #[derive(Debug, Subcommand)]

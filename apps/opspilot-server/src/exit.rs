@@ -11,7 +11,7 @@ pub(crate) enum Failure {
     Config(ConfigErrors),
     /// An argument or its file is wrong: exit code 2.
     Usage(String),
-    /// A proof failed, and the command has said why: exit code 1.
+    /// A proof or a trial failed, and the command has said why: exit code 1.
     Unproved,
     /// A second signal ended the stop: exit code 3.
     CutShort,

@@ -54,7 +54,7 @@ pub fn run(registry: Registry) -> ExitCode {
 fn dispatch(setup: &Setup, command: Command) -> Result<(), Failure> {
     match command {
         Command::Run => command::run::run(setup),
-        Command::Check => command::check::check(setup),
+        Command::Check(arguments) => command::check::check(setup, &arguments),
         Command::Approvals { server, command } => {
             command::approvals::approvals(setup, &server, command.as_ref())
         }

@@ -45,6 +45,15 @@ pub(crate) fn unproved(text: &str) {
     eprintln!("{}: {}", paint("not proved", "31;1"), escape(text));
 }
 
+/// Prints how a trial went: what is well on the output stream, what is not on the error stream.
+pub(crate) fn trial(what: &str, fault: Option<&str>, note: Option<&str>) {
+    match (fault, note) {
+        (Some(fault), _) => eprintln!("{} {what}: {fault}", paint("failed", "31;1")),
+        (None, Some(note)) => println!("ok     {what} ({note})"),
+        (None, None) => println!("ok     {what}"),
+    }
+}
+
 /// Prints a remark that is not part of the result.
 pub(crate) fn remark(text: impl AsRef<str>) {
     eprintln!("{}", text.as_ref());

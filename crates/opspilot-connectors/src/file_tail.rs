@@ -24,13 +24,16 @@ mod rotation;
 mod splitter;
 mod stream;
 mod tailer;
+mod trial;
 mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use opspilot_core::module::{BuildError, Category, Context, Manifest, Module, RunError};
+use opspilot_core::module::{
+    BuildError, Category, Context, Manifest, Module, RunError, Trial, TrialContext,
+};
 use opspilot_core::signal::BufferPool;
 use tokio::sync::Notify;
 
@@ -70,6 +73,10 @@ impl Module for FileTail {
     fn new(config: Config) -> Result<Self, BuildError> {
         config.check()?;
         Ok(Self { config })
+    }
+
+    async fn trial(&mut self, cx: &TrialContext) -> Vec<Trial> {
+        trial::try_paths(&self.config, cx).await
     }
 
     async fn init(&mut self, cx: &Context) -> Result<(), RunError> {

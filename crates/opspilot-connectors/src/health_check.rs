@@ -28,7 +28,7 @@ use futures_util::stream::FuturesUnordered;
 use ipnet::IpNet;
 use opspilot_core::metrics::MetricSpec;
 use opspilot_core::module::{
-    BuildError, Category, Context, HealthStatus, Manifest, Module, RunError,
+    BuildError, Category, Context, HealthStatus, Manifest, Module, RunError, Trial, TrialContext,
 };
 use opspilot_core::storage::{CollectionSpec, Record};
 use serde::{Deserialize, Serialize};
@@ -44,7 +44,6 @@ use outlet::Outlet;
 use probe::{Network, Outcome, Prober};
 use schedule::{Shared, Turns};
 use state::{Kind, State, Status, Telling};
-pub use trial::{Trial, try_all};
 
 const PROBES: MetricSpec = MetricSpec::counter(
     "opspilot_health_check_probes_total",
@@ -114,6 +113,11 @@ impl Module for HealthCheck {
             run: 0,
             prober: None,
         })
+    }
+
+    async fn trial(&mut self, cx: &TrialContext) -> Vec<Trial> {
+        let tried = trial::try_all(&self.endpoints, &self.networks, cx).await;
+        tried.into_iter().map(Trial::from).collect()
     }
 
     async fn init(&mut self, cx: &Context) -> Result<(), RunError> {

@@ -23,9 +23,12 @@ mod meters;
 mod native;
 mod progress;
 mod source;
+mod trial;
 
 use async_trait::async_trait;
-use opspilot_core::module::{BuildError, Category, Context, Manifest, Module, RunError};
+use opspilot_core::module::{
+    BuildError, Category, Context, Manifest, Module, RunError, Trial, TrialContext,
+};
 
 pub use config::{Backend, Config};
 
@@ -60,6 +63,10 @@ impl Module for Journald {
     fn new(config: Config) -> Result<Self, BuildError> {
         let filter = config.check()?;
         Ok(Self { config, filter })
+    }
+
+    async fn trial(&mut self, cx: &TrialContext) -> Vec<Trial> {
+        vec![trial::try_journal(&self.config, &self.filter, cx).await]
     }
 
     async fn init(&mut self, cx: &Context) -> Result<(), RunError> {

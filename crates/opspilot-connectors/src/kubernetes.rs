@@ -28,12 +28,16 @@ mod outlet;
 #[cfg(feature = "kubernetes")]
 mod progress;
 #[cfg(feature = "kubernetes")]
+mod trial;
+#[cfg(feature = "kubernetes")]
 mod watch;
 #[cfg(feature = "kubernetes")]
 mod wire;
 
 use async_trait::async_trait;
 use opspilot_core::module::{BuildError, Category, Context, Manifest, Module, RunError};
+#[cfg(feature = "kubernetes")]
+use opspilot_core::module::{Trial, TrialContext};
 
 pub use config::{Config, PodLogs};
 
@@ -75,6 +79,11 @@ impl Module for Kubernetes {
             opspilot_core::config::KeyPath::default(),
             "built without the feature `kubernetes`: build with it, or switch the module off",
         ))
+    }
+
+    #[cfg(feature = "kubernetes")]
+    async fn trial(&mut self, cx: &TrialContext) -> Vec<Trial> {
+        trial::try_cluster(&self.config, cx).await
     }
 
     #[cfg(feature = "kubernetes")]

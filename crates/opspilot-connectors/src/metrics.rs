@@ -23,6 +23,7 @@ mod rates;
 mod sampler;
 mod text;
 mod tree;
+mod trial;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +31,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use opspilot_core::metrics::MetricSpec;
 use opspilot_core::module::{
-    BuildError, Category, Context, HealthStatus, Manifest, Module, RunError,
+    BuildError, Category, Context, HealthStatus, Manifest, Module, RunError, Trial, TrialContext,
 };
 use opspilot_core::signal::{Ack, LogBatch, LogBatchBuilder, LogSource};
 use opspilot_core::storage::{CollectionSpec, Record};
@@ -100,6 +101,10 @@ impl Module for Metrics {
     fn new(config: Config) -> Result<Self, BuildError> {
         config.check()?;
         Ok(Self { config, run: 0 })
+    }
+
+    async fn trial(&mut self, cx: &TrialContext) -> Vec<Trial> {
+        vec![trial::try_readings(&self.config, cx).await]
     }
 
     async fn init(&mut self, cx: &Context) -> Result<(), RunError> {

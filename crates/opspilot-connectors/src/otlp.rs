@@ -24,11 +24,15 @@ mod receiver;
 #[cfg(feature = "otlp")]
 mod tests;
 #[cfg(feature = "otlp")]
+mod trial;
+#[cfg(feature = "otlp")]
 mod values;
 
 use async_trait::async_trait;
 use opspilot_core::config::KeyPath;
 use opspilot_core::module::{BuildError, Category, Context, Manifest, Module, RunError};
+#[cfg(feature = "otlp")]
+use opspilot_core::module::{Trial, TrialContext};
 
 pub use config::{Config, Protocol};
 
@@ -65,6 +69,11 @@ impl Module for Otlp {
             config,
             ready: None,
         })
+    }
+
+    #[cfg(feature = "otlp")]
+    async fn trial(&mut self, cx: &TrialContext) -> Vec<Trial> {
+        trial::try_ports(&self.config, cx).await
     }
 
     async fn init(&mut self, cx: &Context) -> Result<(), RunError> {

@@ -23,12 +23,15 @@ pub mod header;
 mod meters;
 mod positions;
 mod shared;
+mod trial;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use opspilot_core::module::{BuildError, Category, Context, Manifest, Module, RunError};
+use opspilot_core::module::{
+    BuildError, Category, Context, Manifest, Module, RunError, Trial, TrialContext,
+};
 use tokio::time::MissedTickBehavior;
 
 pub use config::{Config, Listener, ParseRfc, Protocol};
@@ -80,6 +83,10 @@ impl Module for Syslog {
             endpoints,
             open: None,
         })
+    }
+
+    async fn trial(&mut self, cx: &TrialContext) -> Vec<Trial> {
+        trial::try_all(&self.endpoints, &self.config, cx).await
     }
 
     async fn init(&mut self, cx: &Context) -> Result<(), RunError> {

@@ -31,7 +31,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use opspilot_core::config::KeyPath;
 use opspilot_core::error::chain;
-use opspilot_core::module::{BuildError, Category, Context, Manifest, Module, RunError};
+use opspilot_core::module::{
+    BuildError, Category, Context, Manifest, Module, RunError, Trial, TrialContext,
+};
 use opspilot_net::{Limits, bind, is_wide, parse_host, serve, service_fn};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
@@ -107,6 +109,14 @@ impl Module for Webhook {
         let routes = self.routes.iter().enumerate();
         let failures = routes.flat_map(|(index, route)| route.failures(index));
         BuildError::join(failures).map_or(Ok(()), Err)
+    }
+
+    async fn trial(&mut self, cx: &TrialContext) -> Vec<Trial> {
+        let work = async {
+            let bound = bind(self.address, "modules.connector.webhook").await;
+            bound.map(|_| None).map_err(|error| chain(&error))
+        };
+        vec![cx.attempt(format!("http://{}", self.address), work).await]
     }
 
     async fn init(&mut self, cx: &Context) -> Result<(), RunError> {

@@ -10,6 +10,7 @@ mod manifest;
 mod order;
 mod registry;
 mod system;
+mod trial;
 
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
@@ -24,6 +25,7 @@ pub use system::METRICS as SYSTEM_METRICS;
 pub(crate) use system::Watched;
 pub use system::{ModuleStatus, ReloadError, ReloadReport, System};
 pub use system::{ReloadRequest, ReloadRequests};
+pub use trial::{Found, Trial, TrialContext, can_write_file, can_write_folder};
 
 pub use crate::event::ModuleState;
 pub use crate::health::{Health, HealthReporter, HealthStatus};
@@ -55,6 +57,13 @@ pub trait Module: Send + 'static {
     /// The tests that failed.
     fn check(&self) -> Result<(), BuildError> {
         Ok(())
+    }
+
+    /// Tries once what the options lead to, for `opspilot-server check --online`: a file is read, an address is listened on
+    /// and released, a peer is reached. Nothing is changed, and nobody is told. It is called instead of `init`.
+    async fn trial(&mut self, cx: &TrialContext) -> Vec<Trial> {
+        let _ = cx;
+        Vec::new()
     }
 
     /// Acquires what the module needs; subscriptions are made here.

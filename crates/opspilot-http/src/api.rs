@@ -37,10 +37,13 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod trial;
 mod views;
 
 use async_trait::async_trait;
-use opspilot_core::module::{BuildError, Category, Context, Manifest, Module, RunError};
+use opspilot_core::module::{
+    BuildError, Category, Context, Manifest, Module, RunError, Trial, TrialContext,
+};
 use opspilot_net::{Limits, bind, is_wide, serve};
 use tokio::net::TcpListener;
 use tracing::info;
@@ -83,6 +86,10 @@ impl Module for Api {
             api_limits: ApiLimits::default(),
             ready: None,
         })
+    }
+
+    async fn trial(&mut self, cx: &TrialContext) -> Vec<Trial> {
+        vec![trial::try_address(&self.options, cx).await]
     }
 
     async fn init(&mut self, cx: &Context) -> Result<(), RunError> {

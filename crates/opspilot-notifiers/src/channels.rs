@@ -5,11 +5,15 @@ mod console;
 mod file;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod webhook;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use opspilot_core::bus::Consumer;
-use opspilot_core::module::{BuildError, Category, Context, Manifest, Module, RunError};
+use opspilot_core::module::{
+    BuildError, Category, Context, Manifest, Module, RunError, Trial, TrialContext,
+};
 use tracing::info;
 
 pub use config::{Channel, Colour, Config, Console, File, Method, Webhook};
@@ -81,6 +85,11 @@ impl Module for Channels {
             channels,
             attached: Vec::new(),
         })
+    }
+
+    async fn trial(&mut self, cx: &TrialContext) -> Vec<Trial> {
+        let each = self.channels.iter().map(|channel| channel.tried(cx));
+        join_all(each).await
     }
 
     async fn init(&mut self, cx: &Context) -> Result<(), RunError> {

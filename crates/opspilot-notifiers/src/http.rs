@@ -91,7 +91,7 @@ impl Resolve for Guarded {
 }
 
 /// The addresses that may be connected to; an error when a name leads nowhere else than where it must not.
-fn allowed(found: impl Iterator<Item = SocketAddr>) -> Result<Vec<SocketAddr>, String> {
+pub(crate) fn allowed(found: impl Iterator<Item = SocketAddr>) -> Result<Vec<SocketAddr>, String> {
     let (mut allowed, mut reason) = (Vec::new(), None);
     for address in found {
         match refusal(address.ip()) {

@@ -6,6 +6,7 @@
 pub mod channels;
 pub mod driver;
 mod http;
+mod reach;
 #[cfg(test)]
 mod testing;
 

@@ -20,5 +20,7 @@ mod group;
 mod lock;
 mod open;
 mod sqlite;
+mod trial;
 
 pub use open::{OpenError, open};
+pub use trial::trial;

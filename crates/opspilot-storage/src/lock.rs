@@ -42,7 +42,8 @@ impl ProcessLock {
     }
 }
 
-fn holder(file: &mut File) -> String {
+/// Who wrote the lock file, as far as is known.
+pub(crate) fn holder(file: &mut File) -> String {
     let mut text = String::new();
     let is_read = file.rewind().is_ok() && file.take(20).read_to_string(&mut text).is_ok();
     match text.trim().parse::<u32>() {

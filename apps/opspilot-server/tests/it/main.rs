@@ -25,6 +25,8 @@ mod memory;
 #[cfg(test)]
 mod notifications;
 #[cfg(test)]
+mod online;
+#[cfg(test)]
 mod probes;
 #[cfg(test)]
 mod reload;

@@ -8,11 +8,13 @@ use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use opspilot_core::clock::SystemClock;
 use opspilot_core::signal::LogBatch;
 use opspilot_core::testing::Bench;
 
 use super::failure::Failure;
 use super::probe::Answer;
+use super::trial::{Tried, try_all};
 use super::*;
 
 static MANIFEST: Manifest = HealthCheck::MANIFEST;
@@ -23,6 +25,21 @@ static READER: Manifest = Manifest {
 
 fn config(yaml: &str) -> Config {
     serde_saphyr::from_str(yaml).unwrap()
+}
+
+/// Tries the endpoints of a configuration once.
+async fn tried(yaml: &str) -> Vec<Tried> {
+    let module = HealthCheck::new(config(yaml)).unwrap();
+    let cx = TrialContext::new(MANIFEST.id, SystemClock::shared());
+    try_all(&module.endpoints, &module.networks, &cx).await
+}
+
+/// Why an endpoint is not up, or what is not well with it although it is.
+fn message_of(tried: &Tried) -> Option<String> {
+    match &tried.outcome.result {
+        Ok(warning) => warning.clone(),
+        Err(failure) => Some(failure.to_string()),
+    }
 }
 
 /// Answers as it is told, and notes when it was asked.

@@ -98,7 +98,7 @@ impl Follower<'_> {
 
     async fn live(&mut self) -> Ended {
         let from = self.begin();
-        let mut source = match Source::start(self.cx, self.config, &self.filter, &from) {
+        let mut source = match Source::start(self.cx.id, self.config, &self.filter, &from) {
             Ok(source) => source,
             Err(trouble) => return Ended::Troubled(trouble),
         };

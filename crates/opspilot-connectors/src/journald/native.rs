@@ -5,7 +5,6 @@
 use std::io::{self, Write as _};
 use std::time::Duration;
 
-use opspilot_core::module::Context;
 use systemd::journal::{Journal, OpenDirectoryOptions, OpenOptions};
 use tokio::sync::mpsc;
 
@@ -33,7 +32,7 @@ pub(super) struct Native {
 impl Native {
     /// Starts the thread.
     pub(super) fn start(
-        cx: &Context,
+        id: &'static str,
         config: &Config,
         filter: &Filter,
         from: &From,
@@ -46,7 +45,7 @@ impl Native {
             sender,
         };
         std::thread::Builder::new()
-            .name(cx.id.to_owned())
+            .name(id.to_owned())
             .spawn(move || work.run())
             .map_err(|error| {
                 Trouble::missing(format!("cannot start a thread for the journal: {error}"))

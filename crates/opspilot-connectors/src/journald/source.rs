@@ -2,7 +2,7 @@
 
 use std::io;
 
-use opspilot_core::module::{Context, HealthStatus};
+use opspilot_core::module::HealthStatus;
 
 use super::child::Journalctl;
 use super::config::Config;
@@ -80,14 +80,14 @@ impl Source {
         expect(unused_variables, reason = "the native reader needs it")
     )]
     pub(super) fn start(
-        cx: &Context,
+        id: &'static str,
         config: &Config,
         filter: &Filter,
         from: &From,
     ) -> Result<Self, Trouble> {
         #[cfg(feature = "journald")]
         if config.is_native() {
-            return super::native::Native::start(cx, config, filter, from).map(Self::Native);
+            return super::native::Native::start(id, config, filter, from).map(Self::Native);
         }
         Ok(Self::Program(Box::new(Journalctl::start(
             config, filter, from,

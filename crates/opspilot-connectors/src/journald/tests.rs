@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use super::*;
 
 mod real;
+mod trials;
 
 static MANIFEST: Manifest = Journald::MANIFEST;
 static READER: Manifest = Manifest {

@@ -19,6 +19,7 @@ mod api;
 mod interruptions;
 mod logs;
 mod recorded;
+mod trials;
 
 use api::Api;
 

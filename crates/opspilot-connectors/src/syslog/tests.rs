@@ -4,6 +4,7 @@ mod hostile;
 mod load;
 mod peers;
 mod tls;
+mod trials;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

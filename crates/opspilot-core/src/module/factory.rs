@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Context, Manifest, Module, RunError};
+use super::{Context, Manifest, Module, RunError, Trial, TrialContext};
 use crate::config::{ConfigErrors, ModuleOptions, ModuleSchema};
 
 /// How to make one kind of module: a manifest and two function pointers.
@@ -21,6 +21,8 @@ pub trait DynModule: Send {
     /// # Errors
     /// The tests that failed, with their places.
     fn check(&self, options: &ModuleOptions) -> Result<(), ConfigErrors>;
+    /// See [`Module::trial`].
+    async fn trial(&mut self, cx: &TrialContext) -> Vec<Trial>;
     /// See [`Module::init`].
     ///
     /// # Errors
@@ -93,6 +95,10 @@ impl Factory {
 impl<M: Module> DynModule for M {
     fn check(&self, options: &ModuleOptions) -> Result<(), ConfigErrors> {
         Module::check(self).map_err(|error| error.located(options))
+    }
+
+    async fn trial(&mut self, cx: &TrialContext) -> Vec<Trial> {
+        Module::trial(self, cx).await
     }
 
     async fn init(&mut self, cx: &Context) -> Result<(), RunError> {

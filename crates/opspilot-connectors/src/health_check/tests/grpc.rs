@@ -6,7 +6,6 @@ use std::process::Stdio;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response};
-use opspilot_core::clock::SystemClock;
 
 use super::world::command;
 use super::*;
@@ -93,13 +92,12 @@ async fn a_service_is_asked_for_its_health() {
         )
         .unwrap();
     }
-    let config = config(&yaml);
     let trials = tokio::select! {
-        trials = try_all(&config, SystemClock::shared()) => trials.unwrap(),
+        trials = tried(&yaml) => trials,
         () = serve(listener) => panic!("the server ended"),
     };
     for ((service, expected), trial) in rows.iter().zip(trials) {
-        assert_eq!(trial.message.as_deref(), *expected, "{service}");
+        assert_eq!(message_of(&trial).as_deref(), *expected, "{service}");
     }
 }
 
@@ -146,14 +144,10 @@ async fn a_real_service_is_asked_for_its_health() {
         url("shop.Stock"),
         url("shop.None")
     );
-    let trials = try_all(&config(&yaml), SystemClock::shared()).await;
+    let trials = tried(&yaml).await;
     child.kill().unwrap();
     child.wait().unwrap();
-    let messages: Vec<_> = trials
-        .unwrap()
-        .into_iter()
-        .map(|trial| trial.message)
-        .collect();
+    let messages: Vec<_> = trials.iter().map(message_of).collect();
     assert_eq!(messages[..2], [None, None]);
     let message = |index: usize| messages[index].clone().unwrap();
     assert_eq!(message(2), "the service says NOT_SERVING");

@@ -2,34 +2,34 @@
 
 use std::fmt::Write as _;
 
-use opspilot_core::clock::SystemClock;
-
 use super::world::World;
 use super::*;
 
 /// Tries endpoints, each given by its URL and more options, and gives what each came to.
-async fn outcomes(rows: &[(&str, String)], more: &str) -> Vec<Trial> {
+async fn outcomes(rows: &[(&str, String)], more: &str) -> Vec<Tried> {
     let mut yaml = format!("timeoutMs: 1000\n{more}\nendpoints:\n");
     for (index, (_, options)) in rows.iter().enumerate() {
         writeln!(yaml, "- {{id: e{index}, name: E, {options}}}").unwrap();
     }
-    try_all(&config(&yaml), SystemClock::shared())
-        .await
-        .unwrap()
+    tried(&yaml).await
 }
 
 /// Tries rows of an expectation and options: the message must contain what is expected; empty means up and well.
 async fn check(rows: &[(&str, String)], more: &str) {
     let trials = outcomes(rows, more).await;
     for ((expected, options), trial) in rows.iter().zip(&trials) {
-        let message = trial.message.clone().unwrap_or_default();
+        let message = message_of(trial).unwrap_or_default();
         assert_eq!(
             expected.is_empty(),
             message.is_empty(),
             "{options}: {message}"
         );
         assert!(message.contains(expected), "{options}: {message}");
-        assert_eq!(trial.is_up, expected.is_empty(), "{options}");
+        assert_eq!(
+            trial.outcome.result.is_ok(),
+            expected.is_empty(),
+            "{options}"
+        );
         assert!(!format!("{trial:?}").contains("s3cret"), "{trial:?}");
     }
 }
@@ -212,13 +212,13 @@ async fn certificates_are_judged_and_named() {
     .await;
     let soon = https(world.good, &format!("{anchor}, certificateWarningDays: 30"));
     let trial = outcomes(&[("", soon)], "").await.remove(0);
-    assert!(trial.is_up);
-    let message = trial.message.unwrap();
+    assert!(trial.outcome.result.is_ok());
+    let message = message_of(&trial).unwrap();
     assert!(message.starts_with("certificate ends on 20"), "{message}");
     assert!(
-        matches!(trial.certificate_days, Some(19 | 20)),
+        matches!(trial.outcome.certificate_days, Some(19 | 20)),
         "{:?}",
-        trial.certificate_days
+        trial.outcome.certificate_days
     );
 }
 

@@ -42,7 +42,7 @@ impl Target {
         })
     }
 
-    pub(super) fn url(&self) -> Url {
+    pub(in super::super) fn url(&self) -> Url {
         self.url.clone()
     }
 
