@@ -124,12 +124,13 @@ impl<'a> Poller<'a> {
         let mut rest = None;
         loop {
             let Found { events, rest: next } = self.page(span, rest.as_deref()).await?;
-            // Pages come in the order of times: the next one has nothing older.
+            // Nothing says that pages come in the order of times, so the window moves only when all of them were read,
+            // or when too much would have to be remembered.
             let reached = events.iter().map(|event| event.time).max();
             let numbered = self.ledger.assign(events);
             if !numbered.is_empty() {
                 self.tell(numbered).await?;
-                self.keep(complete, reached.unwrap_or(span.from)).await?;
+                self.keep(span.from, reached.unwrap_or(span.from)).await?;
             }
             rest = next;
             if rest.is_none() {
