@@ -11,13 +11,16 @@ use super::ledger::{Ledger, Page, Place};
 /// How many pages are forgotten in one transaction.
 const TOGETHER: usize = 500;
 
+/// What is stored of a stream.
+type Found = (Option<Place>, Vec<Page>);
+
 /// Where places are stored.
 #[derive(Debug)]
 pub(super) struct Shelf {
     places: Collection<Place>,
     pages: Collection<Page>,
     /// What was found of each stream at the start.
-    found: Mutex<BTreeMap<String, (Option<Place>, Vec<Page>)>>,
+    found: Mutex<BTreeMap<String, Found>>,
 }
 
 impl Shelf {
@@ -25,7 +28,7 @@ impl Shelf {
     pub(super) async fn open(cx: &Context) -> Result<Self, StorageError> {
         let places: Collection<Place> = cx.store.collection().await?;
         let pages: Collection<Page> = cx.store.collection().await?;
-        let mut found: BTreeMap<String, (Option<Place>, Vec<Page>)> = BTreeMap::new();
+        let mut found: BTreeMap<String, Found> = BTreeMap::new();
         let mut after = None;
         loop {
             let (some, next) = places.query(&Query::by_key(500).after(after)).await?;

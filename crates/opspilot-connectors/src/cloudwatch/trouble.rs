@@ -149,7 +149,7 @@ impl Answer<'_> {
 
 /// The service was not reached, or the request could not be made.
 fn unreached(cloud: &Cloud, error: &SdkError<FilterLogEventsError>) -> (Kind, String) {
-    let reason = chain(error as &(dyn Error + 'static)).to_string();
+    let reason = chain(error as &(dyn Error + 'static));
     let is_about_credentials = reason.contains("credential") || reason.contains("identity");
     if is_about_credentials {
         let text = match cloud.role() {

@@ -100,14 +100,14 @@ impl Fake {
             if stream.read_exact(&mut body).await.is_err() {
                 return;
             }
-            let answer = self.answer(&head, serde_json::from_slice(&body).unwrap());
+            let answer = self.answer(&head, &serde_json::from_slice(&body).unwrap());
             if stream.write_all(answer.as_bytes()).await.is_err() {
                 return;
             }
         }
     }
 
-    fn answer(&self, head: &str, request: Value) -> String {
+    fn answer(&self, head: &str, request: &Value) -> String {
         let mut state = self.state.lock().unwrap();
         state.heads.push_str(head);
         let group = request["logGroupName"].as_str().unwrap().to_owned();
