@@ -6,6 +6,7 @@
 mod intake;
 mod lines;
 
+pub mod cloudwatch;
 pub mod file_tail;
 pub mod health_check;
 pub mod journald;
@@ -20,6 +21,7 @@ use opspilot_core::module::Factory;
 
 /// The connectors of this crate.
 pub const MODULES: &[Factory] = &[
+    Factory::of::<cloudwatch::CloudWatch>(),
     Factory::of::<file_tail::FileTail>(),
     Factory::of::<health_check::HealthCheck>(),
     Factory::of::<journald::Journald>(),
