@@ -38,6 +38,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 #[derive(Debug)]
 struct Rules {
     licences: BTreeSet<String>,
+    /// Licences that one crate may have besides.
+    exceptions: BTreeSet<(String, String)>,
     banned: BTreeSet<String>,
     registries: BTreeSet<String>,
 }
@@ -55,8 +57,18 @@ impl Rules {
             .into_iter()
             .flatten()
             .filter(|ban| ban.get("wrappers").is_none());
+        let exceptions = file.pointer("/licenses/exceptions");
+        let exceptions = exceptions.and_then(Value::as_array).into_iter().flatten();
+        let exceptions = exceptions.flat_map(|exception| {
+            let licences = exception.get("allow").map(strings).unwrap_or_default();
+            let name = text(exception, "crate");
+            licences
+                .into_iter()
+                .map(move |licence| (name.clone(), licence))
+        });
         Ok(Self {
             licences: set("/licenses/allow"),
+            exceptions: exceptions.collect(),
             banned: banned.map(|ban| text(ban, "crate")).collect(),
             registries: set("/sources/allow-registry"),
         })
@@ -70,7 +82,8 @@ impl Rules {
             if self.banned.contains(&name) {
                 faults.push(format!("{name} {version} is banned"));
             }
-            if !self.permits(&licence) {
+            let is_excepted = self.exceptions.contains(&(name.clone(), licence.clone()));
+            if !is_excepted && !self.permits(&licence) {
                 faults.push(format!("{name} {version}: licence `{licence}`"));
             }
             let registry = source.strip_prefix("registry+").unwrap_or(&source);
@@ -148,6 +161,7 @@ mod tests {
 
     fn rules() -> Rules {
         let file = "licenses.allow = ['MIT', 'Apache-2.0', 'Unicode-3.0', 'GPL-1.0 WITH x']\n\
+                    licenses.exceptions = [{ crate = 'linked', allow = ['LGPL-2.1 WITH y'] }]\n\
                     bans.deny = [{ crate = 'openssl', reason = 'r' }, { crate = 'sqlx', wrappers = ['a'] }]\n\
                     sources.allow-registry = ['https://good']";
         Rules::parse(file).expect("valid TOML")
@@ -187,6 +201,7 @@ mod tests {
             json!({"name": "ours", "version": "1", "license": "MIT", "source": null}),
             package("openssl", "MIT", "registry+https://good"),
             package("sqlx", "MIT", "registry+https://good"),
+            package("linked", "LGPL-2.1 WITH y", "registry+https://good"),
             package("copyleft", "GPL-3.0", "registry+https://good"),
             package("fork", "MIT", "git+https://elsewhere"),
         ];
