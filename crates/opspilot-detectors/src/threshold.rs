@@ -365,7 +365,12 @@ fn story(
     (value, series): (f64, &Series),
     matched: Match<'_>,
 ) -> Story {
-    let (latest, threshold) = (value.to_string(), rule.threshold.to_string());
+    // A number that was measured has digits that nobody wants to read; one from a line is shown as it stood there.
+    let latest = match matched.origin {
+        Origin::Record(_) => value,
+        Origin::Sample(_) => two_decimals(value),
+    };
+    let (latest, threshold) = (latest.to_string(), rule.threshold.to_string());
     let values = [rule.subject(), &latest, &threshold, rule.operator.symbol()];
     let [title, description] = texts.map(|text| text.render(&values, TEXT_LIMIT));
     let mut context = Map::new();

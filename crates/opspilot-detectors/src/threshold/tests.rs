@@ -232,12 +232,13 @@ fn a_rule_can_watch_a_number_that_a_source_reads_itself() {
         let batch = known(0, "quiet", value, &json!({ "mount": mount }));
         assert_eq!(observe(&mut detector, 0, &batch), [], "{mount}");
     }
-    let batch = known(5, "quiet", 4.5, &json!({ "mount": "/var/log" }));
+    let batch = known(5, "quiet", 4.501_234, &json!({ "mount": "/var/log" }));
     let findings = observe(&mut detector, 1_000, &batch);
     let event = created(&findings)[0];
     assert_eq!(event.title, "load is 4.5");
+    assert_eq!(event.context["latestValue"], 4.501_234);
     assert_eq!(event.source_event.as_deref(), Some("metric.sampled"));
-    assert_eq!(event.context["matchedLine"], "load=4.5 1");
+    assert_eq!(event.context["matchedLine"], "load=4.501234 1");
     assert_eq!(
         event.context["attributes"],
         json!({ "hostname": "db1", "mount": "/var/log" })
