@@ -6,7 +6,7 @@
 //! when everything before it is.
 //!
 //! What each part does: `child` runs `journalctl` and `native` uses libsystemd, both hand over the same JSON lines;
-//! [`crate::lines`] bounds them, `entry` reads them, `filter` chooses, `gather` makes batches, `progress` stores how far, `follow`
+//! `lines` bounds them, `entry` reads them, `filter` chooses, `gather` makes batches, `progress` stores how far, `follow`
 //! connects these with bus and clock.
 //!
 //! Known limits: several journals that are read as one (`directory` with the files of several machines) make small batches.
