@@ -93,9 +93,25 @@ fn skipped(output: &str) -> Vec<String> {
     let from = |line: &str| {
         line.find(SKIPPED)
             .and_then(|at| line.get(at..))
-            .map(str::to_owned)
+            .map(unescaped)
     };
     output.lines().filter_map(from).collect()
+}
+
+/// The text behind the entities of XML.
+fn unescaped(text: &str) -> String {
+    let entities = [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&apos;", "'"),
+        ("&amp;", "&"),
+    ];
+    entities
+        .iter()
+        .fold(text.to_owned(), |text, (entity, char)| {
+            text.replace(entity, char)
+        })
 }
 
 #[cfg(test)]
@@ -105,10 +121,7 @@ mod tests {
     #[test]
     fn a_skipped_test_is_read_from_what_it_printed() {
         let report = "<system-out>running 1 test\nSKIPPED: no promtool\n</system-out>\n\
-                      <system-err>SKIPPED: no nginx\n</system-err><testcase name=\"skips\">";
-        assert_eq!(
-            skipped(report),
-            ["SKIPPED: no promtool", "SKIPPED: no nginx"]
-        );
+                      <system-err>SKIPPED: a &amp;&amp; b\n</system-err><testcase name=\"skips\">";
+        assert_eq!(skipped(report), ["SKIPPED: no promtool", "SKIPPED: a && b"]);
     }
 }

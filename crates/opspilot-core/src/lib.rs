@@ -1,5 +1,6 @@
 //! The core of OpsPilot: events, the bus, storage, incidents, configuration and the module runtime.
 
+pub mod address;
 pub mod bus;
 pub mod clock;
 pub mod config;

@@ -6,10 +6,11 @@
 //! peer itself is. The address that was checked is the one that is connected to.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use opspilot_core::address::{refused, unwrapped};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::failure::Failure;
@@ -74,7 +75,7 @@ impl Reach {
         if is_listed {
             return Ok(());
         }
-        if let Some(reason) = never(plain) {
+        if let Some(reason) = refused(plain) {
             return Err(Refused(reason));
         }
         if depth(plain) > self.deepest {
@@ -114,27 +115,6 @@ impl Resolve for Reach {
     }
 }
 
-/// Why an address is probed only where it is listed.
-fn never(address: IpAddr) -> Option<&'static str> {
-    match address {
-        IpAddr::V4(address) => match address.octets() {
-            [169, 254, ..] => Some("a link-local address, where clouds keep their metadata"),
-            // Alibaba Cloud and Oracle Cloud keep theirs elsewhere.
-            [100, 100, 100, 200] | [192, 0, 0, 192] => Some("the metadata address of a cloud"),
-            [0, ..] => Some("no address of a host"),
-            [224..=255, ..] => Some("a multicast or reserved address"),
-            _ => None,
-        },
-        IpAddr::V6(address) => match address.segments() {
-            [0, 0, 0, 0, 0, 0, 0, 0] => Some("no address of a host"),
-            [0xfe80..=0xfebf, ..] => Some("a link-local address"),
-            [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254] => Some("the metadata address of a cloud"),
-            [0xff00..=0xffff, ..] => Some("a multicast address"),
-            _ => None,
-        },
-    }
-}
-
 fn depth(address: IpAddr) -> Depth {
     match unwrapped(address) {
         IpAddr::V4(address) => match address.octets() {
@@ -147,26 +127,6 @@ fn depth(address: IpAddr) -> Depth {
             [0xfc00..=0xfdff, ..] | [0xfec0..=0xfeff, ..] => Depth::Private,
             _ => Depth::Public,
         },
-    }
-}
-
-/// The address that `address` leads to: mapped and compatible ones (RFC 4291, section 2.5.5), NAT64 (RFC 6052, section
-/// 2.1; RFC 8215), 6to4 (RFC 3056, section 2) and Teredo (RFC 4380, section 4) lead to IPv4.
-fn unwrapped(address: IpAddr) -> IpAddr {
-    let IpAddr::V6(v6) = address else {
-        return address;
-    };
-    let join =
-        |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)).into();
-    match v6.segments() {
-        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => address,
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
-        | [0, 0, 0, 0, 0xffff, 0, high, low]
-        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
-        | [0x64, 0xff9b, 1, _, _, _, high, low]
-        | [0x2002, high, low, ..] => join(high, low),
-        [0x2001, 0, _, _, _, _, high, low] => join(!high, !low),
-        _ => address,
     }
 }
 

@@ -3,10 +3,11 @@
 //! An action is meant for the hosts that its entry names. Every address that a host's name leads to is checked, and the
 //! address that was checked is the one that is connected to. Redirects are not followed.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use opspilot_core::address::{refused, unwrapped};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
@@ -95,7 +96,7 @@ pub(crate) fn parse_url(text: &str) -> Result<Url, String> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err("a name or password in a URL ends up in logs: use `headers`".to_owned());
     }
-    match address(&url).and_then(never) {
+    match address(&url).and_then(refused) {
         Some(reason) => Err(format!("the host is {reason}: it is never asked")),
         None => Ok(url),
     }
@@ -104,27 +105,6 @@ pub(crate) fn parse_url(text: &str) -> Result<Url, String> {
 /// The host of `url`, if it is an address.
 pub(crate) fn address(url: &Url) -> Option<IpAddr> {
     url.host_str()?.trim_matches(['[', ']']).parse().ok()
-}
-
-/// Why an address is never asked; `None` if it may be.
-pub(crate) fn never(address: IpAddr) -> Option<&'static str> {
-    match unwrapped(address) {
-        IpAddr::V4(address) => match address.octets() {
-            [169, 254, ..] => Some("a link-local address, where clouds keep their metadata"),
-            // Alibaba Cloud and Oracle Cloud keep theirs elsewhere.
-            [100, 100, 100, 200] | [192, 0, 0, 192] => Some("the metadata address of a cloud"),
-            [0, ..] => Some("no address of a host"),
-            [224..=255, ..] => Some("a multicast or reserved address"),
-            _ => None,
-        },
-        IpAddr::V6(address) => match address.segments() {
-            [0, 0, 0, 0, 0, 0, 0, 0] => Some("no address of a host"),
-            [0xfe80..=0xfebf, ..] => Some("a link-local address"),
-            [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254] => Some("the metadata address of a cloud"),
-            [0xff00..=0xffff, ..] => Some("a multicast address"),
-            _ => None,
-        },
-    }
 }
 
 /// Why an address is asked only where the configuration allows private ones; `None` if it is public.
@@ -152,27 +132,6 @@ pub(crate) fn private(address: IpAddr) -> Option<&'static str> {
     }
 }
 
-/// The address that `address` leads to: mapped and compatible ones (RFC 4291, section 2.5.5), NAT64 (RFC 6052, section
-/// 2.1; RFC 8215), and 6to4 (RFC 3056, section 2) lead to IPv4.
-fn unwrapped(address: IpAddr) -> IpAddr {
-    let IpAddr::V6(v6) = address else {
-        return address;
-    };
-    let join =
-        |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)).into();
-    match v6.segments() {
-        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => address,
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
-        | [0, 0, 0, 0, 0xffff, 0, high, low]
-        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
-        | [0x64, 0xff9b, 1, _, _, _, high, low]
-        | [0x2002, high, low, ..] => join(high, low),
-        // Teredo hides an IPv4 address, inverted, at the end (RFC 4380, section 4).
-        [0x2001, 0, _, _, _, _, high, low] => join(!high, !low),
-        _ => Ipv6Addr::into(v6),
-    }
-}
-
 /// The system's resolver without the addresses that are refused.
 struct Guarded(Reach);
 
@@ -197,7 +156,7 @@ fn allowed(
     let found: Vec<_> = found.collect();
     let refused = found.iter().find_map(|address| {
         let is_closed = reach == Reach::Public;
-        never(address.ip()).or_else(|| private(address.ip()).filter(|_| is_closed))
+        refused(address.ip()).or_else(|| private(address.ip()).filter(|_| is_closed))
     });
     match refused {
         Some(reason) => Err(format!("the name leads to {reason}")),

@@ -35,7 +35,7 @@ fn metadata_and_link_local_addresses_are_never_asked_in_any_spelling() {
         "[ff02::1]",
     ];
     for host in hosts {
-        assert!(never(address_of(host)).is_some(), "{host}");
+        assert!(refused(address_of(host)).is_some(), "{host}");
         let fault = parse_url(&format!("https://{host}/path")).unwrap_err();
         assert!(fault.contains("never asked"), "{host}: {fault}");
     }
@@ -72,7 +72,7 @@ fn loopback_and_private_addresses_are_known_in_every_spelling() {
     for host in hosts {
         let address = address_of(host);
         assert!(private(address).is_some(), "{host}");
-        assert_eq!(never(address), None, "{host}");
+        assert_eq!(refused(address), None, "{host}");
     }
     for host in [
         "1.1.1.1",
@@ -82,7 +82,7 @@ fn loopback_and_private_addresses_are_known_in_every_spelling() {
         "8.8.8.8",
     ] {
         assert_eq!(
-            (private(address_of(host)), never(address_of(host))),
+            (private(address_of(host)), refused(address_of(host))),
             (None, None),
             "{host}"
         );
