@@ -47,7 +47,7 @@ use tailer::{Settings, Tailer};
 use watch::Watch;
 
 /// How many idle buffers are kept.
-const BUFFERS: usize = 16;
+const BUFFERS: usize = 8;
 
 /// Follows log files.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! The part that all detectors share: from batches to findings to stored events.
 
+mod effort;
 mod journey;
 mod meters;
 mod settling;

@@ -7,8 +7,9 @@ use tokio::sync::mpsc;
 use crate::metrics::Gauge;
 use crate::signal::LogBatch;
 
-/// How many batches wait for one subscriber. When it is full, senders wait.
-const QUEUE: usize = 16;
+/// How many batches wait for one subscriber. When it is full, senders wait. Few, so that their buffers stay in the
+/// processor's cache and are soon free for the next ones.
+const QUEUE: usize = 4;
 
 /// The subscribers of log batches.
 #[derive(Debug, Default)]

@@ -201,6 +201,7 @@ impl Ledger {
     ) -> Vec<Arc<Envelope>> {
         let mut seq = self.bus.journal.head();
         let mut envelopes = Vec::with_capacity(drafts.len());
+        let mut scratch = Vec::new();
         for Draft { event, source, .. } in drafts {
             let kind = event.kind();
             let correlation_id = event.correlation_id();
@@ -210,7 +211,7 @@ impl Ledger {
                 timestamp: now,
                 correlation_id,
             };
-            match event.seal(seq + 1, header) {
+            match event.seal(seq + 1, header, &mut scratch) {
                 Ok(envelope) => {
                     seq += 1;
                     Journal::write(rows, &envelope);

@@ -100,8 +100,13 @@ pub(super) trait AnyEvent: fmt::Debug + Send + Sync {
     fn correlation_id(&self) -> Option<Arc<str>>;
     /// The event, to be downcast.
     fn into_any(self: Box<Self>) -> Box<dyn Any + Send>;
-    /// The event as place `seq` of the journal.
-    fn seal(self: Box<Self>, seq: u64, header: Header) -> Result<Envelope, EnvelopeError>;
+    /// The event as place `seq` of the journal; it is encoded in `scratch`.
+    fn seal(
+        self: Box<Self>,
+        seq: u64,
+        header: Header,
+        scratch: &mut Vec<u8>,
+    ) -> Result<Envelope, EnvelopeError>;
 }
 
 impl<E: Event> AnyEvent for E {
@@ -117,7 +122,12 @@ impl<E: Event> AnyEvent for E {
         self
     }
 
-    fn seal(self: Box<Self>, seq: u64, header: Header) -> Result<Envelope, EnvelopeError> {
-        Envelope::seal(seq, header, Arc::<E>::from(self))
+    fn seal(
+        self: Box<Self>,
+        seq: u64,
+        header: Header,
+        scratch: &mut Vec<u8>,
+    ) -> Result<Envelope, EnvelopeError> {
+        Envelope::seal(seq, header, Arc::<E>::from(self), scratch)
     }
 }

@@ -12,9 +12,6 @@ use uuid::Uuid;
 use super::Event;
 use crate::clock::Timestamp;
 
-/// How much room most events take in their wire form, in bytes.
-const USUAL_SIZE: usize = 1_536;
-
 /// The identity of an event: a time-ordered UUID version 7 (RFC 9562, section 5.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -130,7 +127,7 @@ struct Payload<'a> {
 }
 
 impl Envelope {
-    /// Encodes `event` once and keeps the typed value beside it.
+    /// Encodes `event` once, in `scratch`, and keeps the typed value beside it.
     ///
     /// # Errors
     /// When the event has no JSON form.
@@ -138,6 +135,7 @@ impl Envelope {
         seq: u64,
         header: Header,
         event: Arc<E>,
+        scratch: &mut Vec<u8>,
     ) -> Result<Self, EnvelopeError> {
         let Header {
             id,
@@ -153,9 +151,9 @@ impl Envelope {
             correlation_id: correlation_id.as_deref(),
             payload: &*event,
         };
-        let mut json = Vec::with_capacity(USUAL_SIZE);
-        serde_json::to_writer(&mut json, &wire)?;
-        let json = String::from_utf8(json)
+        scratch.clear();
+        serde_json::to_writer(&mut *scratch, &wire)?;
+        let json = std::str::from_utf8(scratch)
             .map_err(serde::ser::Error::custom)
             .map_err(EnvelopeError::Malformed)?
             .into();

@@ -12,6 +12,7 @@ use opspilot_core::signal::{Ack, LogBatch};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::effort::Effort;
 use super::meters::Meters;
 use super::settling::Settling;
 use super::snapshot::{self, Snapshot, Snapshots};
@@ -27,9 +28,6 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// How long a stop waits for the last findings to be stored.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Larger batches are looked at on a thread for long work.
-const SMALL_BATCH: usize = 16 << 10;
-
 /// How far a clock may step back without time running backwards for the detector.
 const TOLERATED_STEP: Duration = Duration::from_secs(5);
 
@@ -43,6 +41,7 @@ pub(super) struct Journey<D> {
     settling: Settling,
     snapshots: Snapshots,
     meters: Meters,
+    effort: Effort,
     findings: Vec<Finding>,
     now: Timestamp,
     /// Since when the stored state, and the shown figures, are behind.
@@ -87,6 +86,7 @@ impl<D: Detector + 'static> Journey<D> {
             settling: Settling::new(),
             snapshots,
             meters: Meters::of(cx),
+            effort: Effort::default(),
             findings: Vec::new(),
             now: cx.clock.now(),
             unsaved: None,
@@ -212,16 +212,18 @@ impl<D: Detector + 'static> Journey<D> {
             .take()
             .ok_or_else(|| RunError::message("the detector panicked"))?;
         let mut findings = std::mem::take(&mut self.findings);
-        let is_small = batch.buffer().len() <= SMALL_BATCH;
+        let bytes = batch.buffer().len();
         let work = move || {
+            let started = std::time::Instant::now();
             detector.observe(now, &batch, &mut findings);
-            (detector, findings)
+            (detector, findings, started.elapsed())
         };
-        let (detector, findings) = if is_small {
+        let (detector, findings, took) = if self.effort.is_short(bytes) {
             work()
         } else {
             cx.tasks.blocking(work).await?
         };
+        self.effort.learn(bytes, took);
         (self.detector, self.findings) = (Some(detector), findings);
         Ok(())
     }

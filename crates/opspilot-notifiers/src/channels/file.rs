@@ -1,6 +1,6 @@
 //! One line of JSON for each notice, appended to a file.
 //!
-//! Everything that waits is written with one call. The file is opened anew when its path leads elsewhere, as after a
+//! What waits is written in large pieces. The file is opened anew when its path leads elsewhere, as after a
 //! rotation. What is written is left to the operating system to put on the disk: the journal is the truth, and this is a
 //! copy for others to read.
 
@@ -15,6 +15,9 @@ use opspilot_core::bus::DeliveryError;
 use opspilot_core::module::Tasks;
 
 use crate::driver::{Notice, Notifier};
+
+/// About how much is written with one call, in bytes.
+const PIECE: usize = 64 << 10;
 
 /// Readable for the group, which is how log readers get at logs.
 const MODE: u32 = 0o640;
@@ -85,7 +88,24 @@ impl Notifier for FileNotifier {
 impl Appender {
     /// Appends a line for each notice, and says how many were written whole.
     fn append(&mut self, notices: &[Notice]) -> io::Result<usize> {
-        let mut lines = Vec::new();
+        let mut lines = Vec::with_capacity(PIECE);
+        let mut whole = 0;
+        while let Some(rest) = notices.get(whole..).filter(|rest| !rest.is_empty()) {
+            let asked = piece(rest);
+            match self.append_piece(asked, &mut lines) {
+                Ok(written) if written == asked.len() => whole += written,
+                Ok(written) => return Ok(whole + written),
+                // What is left is tried again, and fails then if it fails still.
+                Err(_) if whole > 0 => return Ok(whole),
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(whole)
+    }
+
+    /// Appends with one call what fits into `lines`.
+    fn append_piece(&mut self, notices: &[Notice], lines: &mut Vec<u8>) -> io::Result<usize> {
+        lines.clear();
         let mut ends = Vec::with_capacity(notices.len());
         let open = self.ready()?;
         if open.is_torn {
@@ -96,7 +116,7 @@ impl Appender {
             lines.push(b'\n');
             ends.push(lines.len());
         }
-        let (written, failure) = write(&open.file, &lines);
+        let (written, failure) = write(&open.file, lines);
         let whole = ends.partition_point(|end| *end <= written);
         let Some(failure) = failure else {
             open.is_torn = false;
@@ -168,6 +188,18 @@ impl Open {
         let length = self.file.metadata()?.len();
         self.file.set_len(length.saturating_sub(bytes as u64))
     }
+}
+
+/// The first notices, as many as are written with one call; at least one.
+fn piece(notices: &[Notice]) -> &[Notice] {
+    let mut room = PIECE;
+    let fitting = notices.iter().take_while(|notice| {
+        let left = room.checked_sub(notice.json().len() + 1);
+        room = left.unwrap_or(0);
+        left.is_some()
+    });
+    let count = fitting.count().max(1);
+    notices.get(..count).unwrap_or(notices)
 }
 
 fn ends_within_a_line(file: &File, length: u64) -> io::Result<bool> {
