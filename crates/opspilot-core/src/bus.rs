@@ -7,6 +7,7 @@
 //! Between publishing and storing lie the stages of an event type, see [`Stage`].
 
 mod consumer;
+mod consumers;
 mod dead_letter;
 mod delivery;
 mod hub;
@@ -35,7 +36,7 @@ pub use publication::Publication;
 pub use stage::{Stage, StageOrder, Staged};
 pub use tx::Tx;
 
-use self::consumer::Consumers;
+use self::consumers::Consumers;
 use self::dead_letter::Letters;
 use self::hub::Hub;
 use self::lanes::{Lane, Lanes};

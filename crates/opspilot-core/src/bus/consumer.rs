@@ -1,25 +1,28 @@
 //! Named consumers of the incident plane.
 
-use std::collections::{HashMap, VecDeque};
+mod failing;
+
+use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use self::failing::{stored_later, wait};
+use super::Inner;
+use super::consumers::{Attached, Place};
 use super::dead_letter::{DeadLetter, Retry};
 use super::delivery::{DeliveryError, DeliveryPolicy};
-use super::{Inner, PublishError};
 use crate::error::chain;
 use crate::event::Envelope;
-use crate::health::{HealthReporter, HealthStatus};
+use crate::health::HealthReporter;
 use crate::resilience::Backoff;
-use crate::storage::{Collection, CollectionSpec, Record, StorageError};
+use crate::storage::StorageError;
 
 /// How many events a consumer takes from the journal at once.
 const PAGE: usize = 256;
@@ -29,38 +32,6 @@ const SAVE_EVERY: u64 = 256;
 
 /// How long an idle consumer waits before it tries again to store its place.
 const SAVE_AGAIN: Duration = Duration::from_secs(1);
-
-/// The stored place of a consumer.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Place {
-    name: String,
-    cursor: u64,
-}
-
-impl Record for Place {
-    const COLLECTION: CollectionSpec = CollectionSpec {
-        name: "consumers",
-        indexes: &[],
-    };
-
-    fn key(&self) -> String {
-        self.name.clone()
-    }
-}
-
-/// The consumers that are attached, by name.
-#[derive(Debug)]
-pub(super) struct Consumers {
-    pub(super) places: Collection<Place>,
-    attached: Mutex<HashMap<String, Arc<Attached>>>,
-}
-
-#[derive(Debug)]
-pub(super) struct Attached {
-    cursor: AtomicU64,
-    pub(super) wake: Notify,
-}
 
 /// A named reader of the journal with a place of its own.
 ///
@@ -98,50 +69,6 @@ pub struct Consumer {
 struct Attempts {
     backoff: Backoff,
     started: Instant,
-}
-
-impl Consumers {
-    pub(super) fn new(places: Collection<Place>) -> Self {
-        Self {
-            places,
-            attached: Mutex::default(),
-        }
-    }
-
-    /// How far the slowest attached consumer is; `None` without consumers.
-    pub(super) fn slowest(&self) -> Option<u64> {
-        self.lock()
-            .values()
-            .map(|state| state.cursor.load(Ordering::Acquire))
-            .min()
-    }
-
-    pub(super) fn find(&self, name: &str) -> Option<Arc<Attached>> {
-        self.lock().get(name).cloned()
-    }
-
-    fn attach(&self, name: &str, cursor: u64) -> Arc<Attached> {
-        let state = Arc::new(Attached {
-            cursor: cursor.into(),
-            wake: Notify::new(),
-        });
-        self.lock().insert(name.to_owned(), Arc::clone(&state));
-        state
-    }
-
-    fn detach(&self, name: &str, state: &Arc<Attached>) {
-        let mut attached = self.lock();
-        if attached
-            .get(name)
-            .is_some_and(|found| Arc::ptr_eq(found, state))
-        {
-            attached.remove(name);
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Attached>>> {
-        self.attached.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Consumer {
@@ -362,62 +289,6 @@ impl Consumer {
         self.advance(place).await
     }
 
-    /// Waits before the next attempt, or gives the first event up.
-    async fn failed(
-        &mut self,
-        error: &DeliveryError,
-        cancel: &CancellationToken,
-    ) -> Result<(), StorageError> {
-        let Some(first) = self.page.get(self.done).cloned() else {
-            return Ok(());
-        };
-        let policy = self.policy;
-        let attempts = self.attempts.get_or_insert_with(|| Attempts {
-            backoff: policy.backoff.start(),
-            started: Instant::now(),
-        });
-        let delay = error.next_delay(&mut attempts.backoff);
-        let expired = attempts.started.elapsed() >= policy.give_up_after;
-        let count = attempts.backoff.attempts().max(1);
-        let Some(delay) = delay.filter(|_| !expired) else {
-            self.give_up(&first, count, error).await?;
-            return self.handled(1).await;
-        };
-        let (name, lag) = (&self.name, self.lag());
-        let message = format!("{name} cannot deliver, {lag} events wait: {}", chain(error));
-        self.health
-            .raise(self.cause.clone(), HealthStatus::Degraded, message);
-        self.save_unless_saved().await?;
-        wait(delay, cancel).await;
-        Ok(())
-    }
-
-    async fn give_up(
-        &self,
-        envelope: &Envelope,
-        attempts: u32,
-        error: &DeliveryError,
-    ) -> Result<(), StorageError> {
-        let letter = DeadLetter::new(
-            &self.name,
-            envelope,
-            attempts,
-            chain(error),
-            self.bus.clock.now(),
-        );
-        warn!(
-            consumer = self.name,
-            event = envelope.kind(),
-            error = letter.error,
-            "delivery given up"
-        );
-        self.bus
-            .dead_letters
-            .add(&self.bus, letter)
-            .await
-            .or_else(stored_later)
-    }
-
     async fn advance(&mut self, seq: u64) -> Result<(), StorageError> {
         self.state.cursor.store(seq, Ordering::Release);
         if seq.saturating_sub(self.saved) >= SAVE_EVERY {
@@ -455,25 +326,6 @@ impl Consumer {
 
     fn cursor(&self) -> u64 {
         self.state.cursor.load(Ordering::Acquire)
-    }
-}
-
-/// A bus that closes has no place for dead letters; the event stays before the consumer's place and comes again.
-fn stored_later(error: PublishError) -> Result<(), StorageError> {
-    Err(match error {
-        PublishError::Closed => StorageError::Closed,
-        other => StorageError::Unavailable {
-            operation: "storing a dead letter".into(),
-            source: other.into(),
-        },
-    })
-}
-
-/// Waits, unless cancelled.
-async fn wait(delay: Duration, cancel: &CancellationToken) {
-    tokio::select! {
-        () = cancel.cancelled() => {}
-        () = tokio::time::sleep(delay) => {}
     }
 }
 
