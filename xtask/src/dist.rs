@@ -40,7 +40,7 @@ impl Symbols {
     }
 }
 
-/// Builds the release binary and puts it into `dist/`, with a checksum and the licences.
+/// Builds the binary for users and puts it into `dist/`, with a checksum and the licences.
 ///
 /// # Errors
 /// If a tool is missing or fails.
@@ -62,7 +62,7 @@ pub(crate) fn run(workspace: &Workspace, symbols: Symbols) -> Result<()> {
     let folder = root.join("dist");
     std::fs::create_dir_all(&folder)?;
     build(root, symbols)?;
-    let built = workspace.target.join("release").join(server::NAME);
+    let built = workspace.target.join("dist").join(server::NAME);
     std::fs::copy(built, folder.join(&name))?;
     if symbols == Symbols::Keep {
         split_symbols(&folder, &name)?;
@@ -75,11 +75,11 @@ pub(crate) fn run(workspace: &Workspace, symbols: Symbols) -> Result<()> {
 }
 
 fn build(root: &Path, symbols: Symbols) -> Result<()> {
-    let line = format!("build --release --locked -p {}", server::NAME);
+    let line = format!("build --profile dist --locked -p {}", server::NAME);
     let mut command = cargo(root, &line);
     if symbols == Symbols::Keep {
-        command.env("CARGO_PROFILE_RELEASE_STRIP", "none");
-        command.env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only");
+        command.env("CARGO_PROFILE_DIST_STRIP", "none");
+        command.env("CARGO_PROFILE_DIST_DEBUG", "line-tables-only");
     }
     process::run(&mut command)
 }
