@@ -19,7 +19,7 @@ use super::cluster::{Cluster, Trouble};
 use super::config::Severities;
 use super::kind::Kind;
 use super::outlet::Outlet;
-use super::progress::{Positions, Progress, Watched, keep};
+use super::progress::{Positions, Progress, Watched};
 
 /// The pause after a position could not be read.
 const RETRY: Duration = Duration::from_secs(1);
@@ -55,7 +55,7 @@ impl From<Trouble> for Ended {
 impl Watcher<'_> {
     /// Watches until the module is cancelled.
     pub(super) async fn run(self) {
-        let progress = Progress::new();
+        let progress = Progress::new(None);
         let longest = Duration::from_millis(self.cluster.config().poll_interval_ms);
         let mut backoff = BackoffPolicy::endless(FIRST_PAUSE, longest).start();
         let follow = async {
@@ -66,7 +66,7 @@ impl Watcher<'_> {
                 }
             }
         };
-        tokio::join!(follow, keep(self.cx, &progress, &self.positions));
+        tokio::join!(follow, progress.keep(self.cx, &self.positions));
     }
 
     fn cause(&self) -> String {

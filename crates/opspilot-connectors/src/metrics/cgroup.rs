@@ -112,7 +112,7 @@ impl Cgroup {
                 config.thresholds.memory_percent,
             );
         }
-        self.swap(
+        swap(
             place,
             (reading.tree, host.map(|host| host.swap_total)),
             lines,
@@ -123,18 +123,6 @@ impl Cgroup {
             after.write(&before, lines);
         }
         self.events = events;
-    }
-
-    /// Swap is told where there is some that the cgroup may use.
-    fn swap(&self, place: &Place, (tree, host): (&mut Tree, Option<u64>), lines: &mut Lines) {
-        let Some(used) = tree.glance(&place.file("memory.swap.current"), text::only) else {
-            return;
-        };
-        let limit = place.lowest(tree, "memory.swap.max", memory::parse_limit);
-        let total = host.into_iter().chain(limit).min().unwrap_or(0);
-        if total > 0 {
-            super::memory::write_swap(used, total, lines);
-        }
     }
 
     fn io(&mut self, place: &Place, reading: &mut Reading<'_>, lines: &mut Lines) {
@@ -160,5 +148,17 @@ impl Cgroup {
         let news = news.map(|(after, before)| after.saturating_sub(before));
         self.refused = refused;
         tasks::write(current, limit, news, lines);
+    }
+}
+
+/// Swap is told where there is some that the cgroup may use.
+fn swap(place: &Place, (tree, host): (&mut Tree, Option<u64>), lines: &mut Lines) {
+    let Some(used) = tree.glance(&place.file("memory.swap.current"), text::only) else {
+        return;
+    };
+    let limit = place.lowest(tree, "memory.swap.max", memory::parse_limit);
+    let total = host.into_iter().chain(limit).min().unwrap_or(0);
+    if total > 0 {
+        super::memory::write_swap(used, total, lines);
     }
 }

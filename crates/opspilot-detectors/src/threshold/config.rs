@@ -287,9 +287,10 @@ impl Rule {
 
     /// True if the rule may have several series.
     pub(super) fn is_grouped(&self) -> bool {
-        self.group_by
-            .as_ref()
-            .map_or(self.sample.is_some(), |names| !names.is_empty())
+        match &self.group_by {
+            Some(names) => !names.is_empty(),
+            None => self.sample.is_some(),
+        }
     }
 
     /// What `value` is to this rule.

@@ -11,7 +11,7 @@ use crate::kubernetes::cluster::{Trouble, TroubleKind, refusal};
 use crate::kubernetes::facts::{self, Seen};
 use crate::kubernetes::meters::Meters;
 use crate::kubernetes::outlet::{Draft, Outlet};
-use crate::kubernetes::progress::{Changes, Progress};
+use crate::kubernetes::progress::{Changes, Progress, Standing};
 use crate::kubernetes::wire::{Change, ChangeKind, Head, Status};
 
 /// The most batches that are under way.
@@ -239,13 +239,13 @@ impl<'a> Session<'a> {
                 if is_mark || !changes.is_empty() || self.marked_at.elapsed() >= QUIET_MARKS {
                     self.marked_at = Instant::now();
                     // It is done with when everything before it is.
-                    drop(self.progress.begin(watched, changes));
+                    drop(self.progress.begin(Standing { watched, changes }));
                 }
                 continue;
             };
             self.meters.facts.inc_by(builder.len() as u64);
             self.marked_at = Instant::now();
-            let batch = builder.build(end, self.progress.begin(watched, changes));
+            let batch = builder.build(end, self.progress.begin(Standing { watched, changes }));
             // Letting go of a batch says that it is stored, so one that was not sent to all has to fail.
             let ack = batch.ack();
             tokio::select! {

@@ -37,7 +37,7 @@ fn copied() -> (BTreeMap<String, f64>, BTreeMap<&'static str, String>) {
 /// The number behind a word of `text`.
 fn behind(text: &str, word: &str) -> f64 {
     let (_, rest) = text.split_once(word).unwrap();
-    let end = rest.trim_start().split_whitespace().next().unwrap();
+    let end = rest.split_whitespace().next().unwrap();
     end.parse().unwrap()
 }
 
