@@ -15,7 +15,7 @@ fn watching(site: &Site) -> Value {
         "thresholds": { "memoryPercent": 0 },
     });
     let rule = |id: &str, more: Value| {
-        let mut rule = json!({ "id": id, "threshold": 0, "operator": "gt", "severity": "warning", "title": "$value" });
+        let mut rule = json!({ "id": id, "threshold": 0, "operator": "gt", "severity": "warning", "title": "Memory", "description": "$value" });
         let (Value::Object(keys), Value::Object(more)) = (&mut rule, more) else {
             unreachable!()
         };
@@ -30,7 +30,7 @@ fn watching(site: &Site) -> Value {
     ] });
     let warning = json!({
         "id": "warning", "pattern": r"\[WARNING\] memory_usage_percent=([\d.]+) exceeds threshold 0$",
-        "severity": "warning", "title": "$1",
+        "severity": "warning", "title": "Memory", "description": "$1",
     });
     let settings = with(settings(site), "/modules/connector.metrics", readings);
     let settings = with(settings, "/modules/detector.threshold", thresholds);
@@ -53,9 +53,9 @@ fn rules_fire_on_numbers_and_lines_of_this_machine() {
         ["line", "sample", "warning"]
     );
     for (rule, incident) in &by_rule {
-        let value: f64 = incident["title"]
+        let value: f64 = incident["description"]
             .as_str()
-            .and_then(|title| title.parse().ok())
+            .and_then(|text| text.parse().ok())
             .expect("a number");
         assert!(value > 0.0 && value < 100.0, "{rule}: {incident}");
         assert_eq!(
