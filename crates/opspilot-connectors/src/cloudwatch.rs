@@ -22,7 +22,8 @@
 //! batches, `poller` follows one group, `board` says in the health how the groups are.
 //!
 //! Known limits: an event that comes more than `lateMs` after its own time is not seen if nothing stopped us meanwhile, and
-//! the machine's clock must not be ahead by more than that. Live tail (`StartLiveTail`) is not used. Of the ways to find
+//! the machine's clock must not be ahead by more than that. Live tail (`StartLiveTail`) is not used: its
+//! events have no ids, so what it told could not be recognised (`docs/decisions/0002-no-live-tail.md`). Of the ways to find
 //! credentials, single sign-on and programs (`credential_process`) are left out. The SDK reads a page before it can be
 //! measured; AWS limits one to 1 MiB and 10000 events.
 

@@ -88,7 +88,6 @@ impl Module for Journald {
         let progress = Progress::new(cursor);
         let keeper = Keeper {
             cx,
-            progress: progress.clone(),
             positions,
             journal,
             filter: self.filter.text.clone(),
@@ -105,11 +104,11 @@ impl Module for Journald {
             config: &self.config,
             filter: self.filter.clone(),
             gatherer: Gatherer::new(settings),
-            progress,
+            progress: progress.clone(),
             meters: Meters::new(cx),
             is_new_filter,
         };
-        let (outcome, ()) = tokio::join!(follower.run(), keeper.run());
+        let (outcome, ()) = tokio::join!(follower.run(), progress.keep(cx, &keeper));
         outcome
     }
 }

@@ -106,7 +106,7 @@ impl Module for Kubernetes {
         let logs = logs::Logs {
             cx,
             cluster: &cluster,
-            places: cx.store.collection().await?,
+            places: logs::Places::open(cx).await?,
         };
         tokio::join!(futures_util::future::join_all(watchers), logs.run());
         Ok(())

@@ -5,6 +5,9 @@
 
 mod intake;
 mod lines;
+mod progress;
+#[cfg(test)]
+mod testing;
 
 pub mod cloudwatch;
 pub mod file_tail;

@@ -8,6 +8,7 @@
 //! counted. Every file of the kernel has a parser of its own, without input and output; `tree` reads the files,
 //! `sampler` makes the lines of one cycle.
 
+mod cgroup;
 mod config;
 mod cpu;
 mod descriptors;
@@ -39,7 +40,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::time::{Instant, MissedTickBehavior};
 
-pub use config::{Config, Group, Processes, Thresholds};
+pub use config::{Config, Group, Processes, Thresholds, View};
 pub use lines::Lines;
 use lines::Parts;
 pub use sampler::Sampler;
@@ -173,16 +174,10 @@ fn report(cx: &Context, troubles: &Troubles) {
     let absent = troubles.absent.iter().map(String::as_str);
     cx.health
         .detail("absent", absent.collect::<Vec<_>>().join(", "));
-    if troubles.failed.is_empty() {
-        cx.health.clear("read");
-        return;
+    match troubles.told() {
+        None => cx.health.clear("read"),
+        Some(message) => cx.health.raise("read", HealthStatus::Degraded, message),
     }
-    let named = troubles
-        .failed
-        .iter()
-        .map(|(path, reason)| format!("cannot read `{path}`: {reason}"));
-    let message = named.collect::<Vec<_>>().join("; ");
-    cx.health.raise("read", HealthStatus::Degraded, message);
 }
 
 /// Makes batches of lines.

@@ -88,7 +88,8 @@ fn holds((name, values): (&String, &Values), attributes: &Attributes) -> bool {
     }
 }
 
-fn find<'a>(name: &str, attributes: &'a Attributes) -> Option<&'a Value> {
+/// The attribute called `name`, or the part of one that `name` points to.
+pub(crate) fn find<'a>(name: &str, attributes: &'a Attributes) -> Option<&'a Value> {
     let Some(pointer) = name.strip_prefix('/') else {
         return attributes.get(name);
     };

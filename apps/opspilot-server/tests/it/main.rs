@@ -29,6 +29,8 @@ mod online;
 #[cfg(test)]
 mod probes;
 #[cfg(test)]
+mod readings;
+#[cfg(test)]
 mod reload;
 #[cfg(test)]
 mod replay;

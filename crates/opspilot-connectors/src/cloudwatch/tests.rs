@@ -1,12 +1,7 @@
 //! The module on a real bus, against the mock of AWS and a small server of ours.
 
-use std::time::Duration;
-
-use opspilot_core::bus::LogReceiver;
 use opspilot_core::module::HealthStatus;
-use opspilot_core::signal::{Attributes, LogBatch};
 use opspilot_core::testing::Bench;
-use tokio::task::JoinHandle;
 
 use super::*;
 
@@ -15,26 +10,7 @@ mod moto;
 
 use fake::{Failure, Fake};
 
-static MANIFEST: Manifest = CloudWatch::MANIFEST;
-static READER: Manifest = Manifest {
-    consumes: &["log.ingested"],
-    ..Manifest::new("detector.test", Category::Detector, "Reads in tests.")
-};
-
-/// A record as it was sent.
-#[derive(Debug, Clone, PartialEq)]
-struct Sent {
-    position: u64,
-    line: String,
-    attributes: Attributes,
-}
-
-/// A running module and what it sends.
-struct Running {
-    cx: Context,
-    logs: LogReceiver,
-    task: JoinHandle<()>,
-}
+type Running = crate::testing::Running<CloudWatch>;
 
 /// Options for tests: asked often, with keys.
 fn config(url: &str, more: &str) -> Config {
@@ -47,90 +23,24 @@ fn config(url: &str, more: &str) -> Config {
     config
 }
 
-impl Running {
-    fn start(bench: &Bench, config: Config) -> Self {
-        let cx = bench.context(&MANIFEST);
-        let logs = bench.context(&READER).bus.logs();
-        let own = cx.clone();
-        #[expect(clippy::disallowed_methods, reason = "the test is the runtime here")]
-        let task = tokio::spawn(async move { CloudWatch { config }.run(&own).await.unwrap() });
-        Self { cx, logs, task }
-    }
-
-    async fn batch(&mut self) -> LogBatch {
-        let batch = tokio::time::timeout(Duration::from_secs(10), self.logs.recv()).await;
-        batch
-            .unwrap_or_else(|_| panic!("nothing comes: {:?}", self.cx.health.current()))
-            .unwrap()
-    }
-
-    /// The next `count` records, which are acknowledged.
-    async fn records(&mut self, count: usize) -> Vec<Sent> {
-        let mut records = Vec::new();
-        while records.len() < count {
-            records.extend(sent(&self.batch().await));
-        }
-        records
-    }
-
-    async fn lines(&mut self, count: usize) -> Vec<(u64, String)> {
-        let records = self.records(count).await.into_iter();
-        records.map(|sent| (sent.position, sent.line)).collect()
-    }
-
-    /// Waits until the group was read to its end `more` times.
-    async fn polls(&self, more: u64) {
-        let polls = || {
-            let details = self.cx.health.current().details;
-            details
-                .get("pollCycles")
-                .and_then(serde_json::Value::as_u64)
-        };
-        let wanted = polls().unwrap_or_default() + more;
-        for _ in 0..1000 {
-            if polls().is_some_and(|polls| polls >= wanted) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("no polls: {:?}", self.cx.health.current());
-    }
-
-    /// Waits until the health says `wanted`.
-    async fn says(&self, status: HealthStatus, wanted: &str) -> String {
-        for _ in 0..1000 {
-            let health = self.cx.health.current();
-            let message = health.message.unwrap_or_default();
-            if health.status == status && message.contains(wanted) {
-                return message;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("no `{wanted}`: {:?}", self.cx.health.current());
-    }
-
-    async fn stop(self) {
-        self.cx.cancel.cancel();
-        drop(self.logs);
-        self.task.await.unwrap();
-    }
-
-    /// The process is killed.
-    async fn kill(self) {
-        self.task.abort();
-        self.task.await.ok();
-    }
+async fn start(bench: &Bench, config: Config) -> Running {
+    Running::of(bench, CloudWatch { config }).await
 }
 
-fn sent(batch: &LogBatch) -> Vec<Sent> {
-    let records = batch.iter().enumerate();
-    records
-        .map(|(index, record)| Sent {
-            position: record.position,
-            line: record.text().into_owned(),
-            attributes: batch.attributes(index),
-        })
-        .collect()
+/// The next `count` records: position and text.
+async fn told(running: &mut Running, count: usize) -> Vec<(u64, String)> {
+    let records = running.records(count).await.into_iter();
+    records.map(|sent| (sent.position, sent.line)).collect()
+}
+
+/// Waits until the group was read to its end `more` times.
+async fn polls(running: &Running, more: u64) {
+    let details = running.cx.health.current().details;
+    let polls = details.get("pollCycles");
+    let polls = polls.and_then(serde_json::Value::as_u64);
+    running
+        .figure("pollCycles", polls.unwrap_or_default() + more)
+        .await;
 }
 
 fn numbered(from: u64, lines: &[&str]) -> Vec<(u64, String)> {
@@ -147,10 +57,11 @@ async fn all_pages_come_in_order_and_latecomers_after_them() {
     for (age, name) in (0..25).rev().zip(&names) {
         fake.event("/shop", now - 1000 - age, name);
     }
-    let mut running = Running::start(
+    let mut running = start(
         &bench,
         config(&fake.url, "logGroups: [/shop], filterPattern: ERROR"),
-    );
+    )
+    .await;
     let mut records = Vec::new();
     for _ in 0..3 {
         records.extend(running.records(1).await);
@@ -170,10 +81,10 @@ async fn all_pages_come_in_order_and_latecomers_after_them() {
         .collect();
     let all: Vec<&str> = names.iter().map(String::as_str).collect();
     assert_eq!(lines, numbered(0, &all));
-    running.polls(2).await;
+    polls(&running, 2).await;
     fake.event("/shop", now - 1010, "late");
-    assert_eq!(running.lines(1).await, numbered(25, &["late"]));
-    running.polls(2).await;
+    assert_eq!(told(&mut running, 1).await, numbered(25, &["late"]));
+    polls(&running, 2).await;
     assert!(running.logs.try_recv().is_none(), "nothing comes twice");
     running.stop().await;
     let first = fake.requests().remove(0);
@@ -192,7 +103,7 @@ async fn a_kill_loses_nothing_and_repeats_nothing() {
         fake.event("/shop", now - 1000 - age, name);
     }
     let options = || config(&fake.url, "logGroups: [/shop]");
-    let mut running = Running::start(&bench, options());
+    let mut running = start(&bench, options()).await;
     let held = running.batch().await;
     assert_eq!(held.len(), 3);
     running.kill().await;
@@ -200,16 +111,16 @@ async fn a_kill_loses_nothing_and_repeats_nothing() {
     drop(held);
     // What becomes visible meanwhile, and is older, comes behind.
     fake.event("/shop", now - 1025, "late");
-    let mut running = Running::start(&bench, options());
-    assert_eq!(running.lines(3).await, numbered(0, &["a", "b", "c"]));
-    assert_eq!(running.lines(1).await, numbered(3, &["late"]));
-    running.polls(1).await;
+    let mut running = start(&bench, options()).await;
+    assert_eq!(told(&mut running, 3).await, numbered(0, &["a", "b", "c"]));
+    assert_eq!(told(&mut running, 1).await, numbered(3, &["late"]));
+    polls(&running, 1).await;
     running.kill().await;
-    let mut running = Running::start(&bench, options());
-    running.polls(2).await;
+    let mut running = start(&bench, options()).await;
+    polls(&running, 2).await;
     assert!(running.logs.try_recv().is_none(), "nothing comes twice");
     fake.event("/shop", now - 900, "d");
-    assert_eq!(running.lines(1).await, numbered(4, &["d"]));
+    assert_eq!(told(&mut running, 1).await, numbered(4, &["d"]));
     running.stop().await;
 }
 
@@ -219,11 +130,11 @@ async fn what_was_not_stored_is_sent_again_under_the_same_positions() {
     let bench = Bench::new().await;
     let now = bench.clock.now().as_millis();
     fake.event("/shop", now - 1000, "a");
-    let mut running = Running::start(&bench, config(&fake.url, "logGroups: [/shop]"));
+    let mut running = start(&bench, config(&fake.url, "logGroups: [/shop]")).await;
     let batch = running.batch().await;
     batch.ack().fail();
     drop(batch);
-    assert_eq!(running.lines(1).await, numbered(0, &["a"]));
+    assert_eq!(told(&mut running, 1).await, numbered(0, &["a"]));
     running.stop().await;
 }
 
@@ -240,13 +151,13 @@ async fn a_throttled_group_waits_as_long_as_asked_and_delays_nobody() {
         header,
     };
     fake.fail("/slow", Some(failure("")));
-    let mut running = Running::start(&bench, config(&fake.url, "logGroups: [/slow, /shop]"));
-    assert_eq!(running.lines(1).await, numbered(0, &["a"]));
+    let mut running = start(&bench, config(&fake.url, "logGroups: [/slow, /shop]")).await;
+    assert_eq!(told(&mut running, 1).await, numbered(0, &["a"]));
     let wanted = "log group `/slow`: is throttled: too many requests of this account and region; next attempt in";
     running.says(HealthStatus::Degraded, wanted).await;
-    running.polls(3).await;
+    polls(&running, 3).await;
     fake.fail("/slow", None);
-    assert_eq!(running.lines(1).await, numbered(0, &["slow"]));
+    assert_eq!(told(&mut running, 1).await, numbered(0, &["slow"]));
     running.says(HealthStatus::Healthy, "").await;
     fake.fail("/slow", Some(failure("x-amz-retry-after: 250000\r\n")));
     running
@@ -259,7 +170,7 @@ async fn a_throttled_group_waits_as_long_as_asked_and_delays_nobody() {
             .count()
     };
     let before = asked();
-    running.polls(3).await;
+    polls(&running, 3).await;
     assert_eq!(asked(), before, "the wish is honoured");
     running.stop().await;
 }
@@ -299,7 +210,7 @@ async fn what_is_wrong_is_named() {
                 header,
             }),
         );
-        let running = Running::start(&bench, config(&fake.url, "logGroups: [/x]"));
+        let running = start(&bench, config(&fake.url, "logGroups: [/x]")).await;
         let message = running.says(HealthStatus::Unhealthy, expected).await;
         assert!(
             message.contains("none of the log groups can be read"),
@@ -307,7 +218,7 @@ async fn what_is_wrong_is_named() {
         );
         running.stop().await;
     }
-    let running = Running::start(&bench, config("http://127.0.0.1:1", "logGroups: [/x]"));
+    let running = start(&bench, config("http://127.0.0.1:1", "logGroups: [/x]")).await;
     let message = running
         .says(
             HealthStatus::Unhealthy,

@@ -6,83 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use opspilot_core::bus::LogReceiver;
 use opspilot_core::clock::SystemClock;
-use opspilot_core::module::{Context, HealthStatus, Manifest, Module};
+use opspilot_core::module::HealthStatus;
 use opspilot_core::testing::Bench;
-use tokio::task::JoinHandle;
 
-use super::{Config, FileTail};
+use super::FileTail;
 
-static MANIFEST: Manifest = FileTail::MANIFEST;
-static READER: Manifest = Manifest {
-    consumes: &["log.ingested"],
-    ..Manifest::new(
-        "detector.test",
-        opspilot_core::module::Category::Detector,
-        "Reads in tests.",
-    )
-};
-
-/// A running module and what it sends.
-struct Running {
-    cx: Context,
-    logs: LogReceiver,
-    task: JoinHandle<()>,
-}
-
-impl Running {
-    async fn start(bench: &Bench, yaml: &str) -> Self {
-        let config: Config = serde_saphyr::from_str(yaml).unwrap();
-        let cx = bench.context(&MANIFEST);
-        let logs = bench.context(&READER).bus.logs();
-        let mut module = FileTail::new(config).unwrap();
-        module.init(&cx).await.unwrap();
-        let own = cx.clone();
-        #[expect(clippy::disallowed_methods, reason = "the test is the runtime here")]
-        let task = tokio::spawn(async move {
-            module.run(&own).await.unwrap();
-            module.stop(&own).await.unwrap();
-        });
-        Self { cx, logs, task }
-    }
-
-    /// The next `count` records, within ten seconds.
-    async fn records(&mut self, count: usize) -> Vec<String> {
-        let mut records = Vec::new();
-        while records.len() < count {
-            let batch = tokio::time::timeout(Duration::from_secs(10), self.logs.recv());
-            let batch = batch
-                .await
-                .unwrap_or_else(|_| panic!("only {records:?} of {count}"));
-            records.extend(
-                batch
-                    .unwrap()
-                    .iter()
-                    .map(|record| record.text().into_owned()),
-            );
-        }
-        records
-    }
-
-    async fn stop(self) {
-        self.cx.cancel.cancel();
-        drop(self.logs);
-        self.task.await.unwrap();
-    }
-
-    /// Waits until the health is as `wanted`, for at most ten seconds.
-    async fn health(&self, wanted: HealthStatus) -> String {
-        for _ in 0..1000 {
-            let health = self.cx.health.current();
-            if health.status == wanted {
-                return health.message.unwrap_or_default();
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("health stays {:?}", self.cx.health.current());
-    }
-}
+type Running = crate::testing::Running<FileTail>;
 
 fn append(path: &Path, text: &str) {
     let mut file = OpenOptions::new()
@@ -101,15 +31,15 @@ async fn appended_lines_are_sent_and_a_restart_repeats_none() {
     let yaml = format!("path: {}\nfromBeginning: true", path.display());
     append(&path, "one\n");
     let mut running = Running::start(&bench, &yaml).await;
-    assert_eq!(running.records(1).await, ["one"]);
+    assert_eq!(running.lines(1).await, ["one"]);
     append(&path, "two\n");
-    assert_eq!(running.records(1).await, ["two"]);
+    assert_eq!(running.lines(1).await, ["two"]);
     running.stop().await;
     append(&path, "three\n");
     let again = Bench::on(Arc::clone(&bench.storage), SystemClock::shared()).await;
     let mut running = Running::start(&again, &yaml).await;
     append(&path, "four\n");
-    assert_eq!(running.records(2).await, ["three", "four"]);
+    assert_eq!(running.lines(2).await, ["three", "four"]);
     running.stop().await;
 }
 
@@ -127,12 +57,12 @@ async fn rotation_and_new_folders_are_noticed_at_once() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     fs::create_dir_all(&inner).unwrap();
     append(&path, "one\n");
-    assert_eq!(running.records(1).await, ["one"]);
+    assert_eq!(running.lines(1).await, ["one"]);
     fs::rename(&path, inner.join("app.log.1")).unwrap();
     append(&path, "two\n");
-    assert_eq!(running.records(1).await, ["two"]);
+    assert_eq!(running.lines(1).await, ["two"]);
     append(&inner.join("app.log.1"), "late\n");
-    assert_eq!(running.records(1).await, ["late"]);
+    assert_eq!(running.lines(1).await, ["late"]);
     running.stop().await;
 }
 
@@ -145,9 +75,9 @@ async fn polling_needs_no_notifications() {
     let mut running = Running::start(&bench, &yaml).await;
     tokio::time::sleep(Duration::from_millis(50)).await;
     append(&path, "one\n");
-    assert_eq!(running.records(1).await, ["one"]);
+    assert_eq!(running.lines(1).await, ["one"]);
     append(&path, "two\n");
-    assert_eq!(running.records(1).await, ["two"]);
+    assert_eq!(running.lines(1).await, ["two"]);
     running.stop().await;
 }
 
@@ -217,7 +147,7 @@ async fn rotate_with(program: &Path, options: &str) {
             String::from_utf8_lossy(&run.stderr)
         );
         eprintln!("{options}, round {round}");
-        seen.extend(running.records(100).await);
+        seen.extend(running.lines(100).await);
     }
     seen.sort_unstable();
     let expected: Vec<String> = (0..400)

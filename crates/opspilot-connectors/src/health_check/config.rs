@@ -93,8 +93,10 @@ pub struct Endpoint {
     pub id: String,
     /// What people call it.
     pub name: String,
-    /// What is probed: `http://`, `https://`, `tcp://host:port`, `tls://host:port`, `dns://name?type=A` (or `AAAA`),
-    /// `grpc://host:port/service` or `grpcs://` (the service may be left out). What follows a `?` is not shown.
+    /// What is probed: `http://`, `https://`, `tcp://host:port`, `tls://host:port`, `dns://name?type=A` (or `AAAA`, `TXT`,
+    /// `MX`, `CNAME`, `SRV`, `NS`), `grpc://host:port/service` or `grpcs://` (the service may be left out). Records other
+    /// than addresses are asked of the servers in `/etc/resolv.conf`, or of `&server=192.0.2.53`. What follows a `?` is not
+    /// shown, but for `dns://`.
     pub url: String,
     /// The method of an HTTP request.
     #[serde(default)]
@@ -109,7 +111,8 @@ pub struct Endpoint {
     /// Values that must stand in the answer, which is then JSON of at most 1 MiB.
     #[serde(default)]
     pub expected_json: Vec<ExpectedJson>,
-    /// Addresses that a name must lead to, at least (`dns://`).
+    /// What a name must lead to, at least (`dns://`): addresses, or records as zone files show them (`10 mx.example.org`, of
+    /// which the name alone is enough).
     #[serde(default)]
     pub expected_answers: Vec<String>,
     /// Headers of the HTTP request. They are never shown, and not sent to another host that a redirect leads to.

@@ -3,6 +3,7 @@
 mod dns;
 mod grpc;
 mod http;
+mod records;
 mod socket;
 
 use std::fmt;
@@ -90,6 +91,11 @@ impl Prober for Network {
             Target::Tcp(place) => socket::tcp(self, place).await,
             Target::Tls(place) => socket::tls(self, endpoint, place).await,
             Target::Dns { name, family } => dns::probe(endpoint, name, *family).await,
+            Target::Records {
+                name,
+                record,
+                server,
+            } => records::probe(self, endpoint, name, (*record, *server)).await,
             Target::Grpc { url, service } => grpc::probe(self, endpoint, url, service).await,
         }
     }

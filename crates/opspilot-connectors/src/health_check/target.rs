@@ -1,6 +1,7 @@
 //! What a URL of an endpoint asks for.
 
 use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr};
 
 use reqwest::Url;
 
@@ -15,6 +16,12 @@ pub(super) enum Target {
     Tls(Place),
     /// A look-up of a name.
     Dns { name: String, family: Family },
+    /// A look-up of records that are no addresses, at a name server of one's own choice or at the system's.
+    Records {
+        name: String,
+        record: Record,
+        server: Option<SocketAddr>,
+    },
     /// A question to the health service of gRPC; the URL is that of the request.
     Grpc { url: Url, service: String },
 }
@@ -32,6 +39,30 @@ pub(super) struct Place {
 pub(super) enum Family {
     V4,
     V6,
+}
+
+/// A type of record that is no address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Record {
+    Txt,
+    Mx,
+    Cname,
+    Srv,
+    Ns,
+}
+
+impl Record {
+    const ALL: [Self; 5] = [Self::Txt, Self::Mx, Self::Cname, Self::Srv, Self::Ns];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Txt => "TXT",
+            Self::Mx => "MX",
+            Self::Cname => "CNAME",
+            Self::Srv => "SRV",
+            Self::Ns => "NS",
+        }
+    }
 }
 
 impl Target {
@@ -77,7 +108,7 @@ impl Target {
         match self {
             Self::Http(url) | Self::Grpc { url, .. } => url.scheme() == "https",
             Self::Tls(_) => true,
-            Self::Tcp(_) | Self::Dns { .. } => false,
+            Self::Tcp(_) | Self::Dns { .. } | Self::Records { .. } => false,
         }
     }
 }
@@ -101,23 +132,43 @@ pub(super) fn host(url: &Url) -> String {
 
 fn dns(url: &Url) -> Result<Target, String> {
     if url.port().is_some() || !matches!(url.path(), "" | "/") {
-        return Err(
-            "only a name can be looked up, by the system's resolver: write `dns://name?type=A`"
-                .to_owned(),
-        );
+        return Err("only a name can be looked up: write `dns://name?type=A`".to_owned());
     }
+    let (mut record, mut server) = (None, None);
     let mut family = Family::V4;
     for (key, value) in url.query_pairs() {
-        family = match (&*key, &*value.to_ascii_uppercase()) {
-            ("type", "A") => Family::V4,
-            ("type", "AAAA") => Family::V6,
-            _ => return Err("only `?type=A` and `?type=AAAA` can be looked up".to_owned()),
-        };
+        let value = value.to_ascii_uppercase();
+        match (&*key, &*value) {
+            ("type", "A") => family = Family::V4,
+            ("type", "AAAA") => family = Family::V6,
+            ("type", name) => {
+                let known = Record::ALL.into_iter().find(|record| record.name() == name);
+                let faults = "only the types A, AAAA, TXT, MX, CNAME, SRV and NS can be looked up";
+                record = Some(known.ok_or(faults)?);
+            }
+            ("server", address) => {
+                let plain = address
+                    .parse::<IpAddr>()
+                    .map(|address| SocketAddr::new(address, 53));
+                let address = plain.or_else(|_| address.parse());
+                let fault = "`server` is an address, with a port or without: `192.0.2.53`, `[2001:db8::53]:53`";
+                server = Some(address.map_err(|_| fault)?);
+            }
+            _ => return Err("only `type` and `server` may follow the `?`".to_owned()),
+        }
     }
-    Ok(Target::Dns {
-        name: host(url),
-        family,
-    })
+    let name = host(url);
+    match (record, server) {
+        (Some(record), server) => Ok(Target::Records {
+            name,
+            record,
+            server,
+        }),
+        (None, None) => Ok(Target::Dns { name, family }),
+        (None, Some(_)) => {
+            Err("addresses are looked up by the system's resolver: leave `server` out".to_owned())
+        }
+    }
 }
 
 fn grpc(url: &Url, scheme: &str) -> Result<Target, String> {
@@ -169,6 +220,17 @@ mod tests {
         let family = Family::V6;
         let name = "example.org".to_owned();
         assert_eq!(dns, Target::Dns { name, family });
+        let mx = Target::parse("dns://example.org?type=mx&server=[::1]:53").unwrap();
+        let name = "example.org".to_owned();
+        let server = Some("[::1]:53".parse().unwrap());
+        assert_eq!(
+            mx,
+            Target::Records {
+                name,
+                record: Record::Mx,
+                server
+            }
+        );
         let Ok(Target::Grpc { url, service }) = Target::parse("grpcs://h:50051/a.B") else {
             panic!("not gRPC");
         };
@@ -188,7 +250,10 @@ mod tests {
             "http:\\\\s3cret",
             "tcp://host:80/s3cret",
             "tcp://s3cret:99999",
-            "dns://s3cret?type=TXT",
+            "dns://s3cret?type=SOA",
+            "dns://s3cret?type=TXT&server=dns.s3cret",
+            "dns://s3cret?server=192.0.2.53",
+            "dns://s3cret?class=s3cret",
             "dns://s3cret:53",
             "grpc://s3cret",
             "grpc://h:1/?s3cret",

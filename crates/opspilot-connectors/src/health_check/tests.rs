@@ -2,6 +2,7 @@
 
 mod grpc;
 mod network;
+mod records;
 mod world;
 
 use std::fmt::Write as _;
@@ -305,7 +306,7 @@ fn the_shipped_example_is_right_in_every_key() {
     };
     let yaml: String = lines.map(uncommented).collect();
     let config = config(&yaml);
-    assert_eq!(config.endpoints.len(), 5);
+    assert_eq!(config.endpoints.len(), 6);
     HealthCheck::new(config).unwrap();
 }
 

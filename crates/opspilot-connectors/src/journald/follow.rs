@@ -11,7 +11,7 @@ use super::entry::Place;
 use super::filter::Filter;
 use super::gather::{Draft, First, Gatherer};
 use super::meters::Meters;
-use super::progress::{Position, Progress};
+use super::progress::{Cursor, Position, Progress};
 use super::source::{From, Source, Trouble};
 use crate::lines::Lines;
 
@@ -157,7 +157,7 @@ impl Follower<'_> {
         } in drafts
         {
             // Letting go of a batch says that it is stored, so one that was not sent to all has to fail.
-            let batch = builder.build(end, self.progress.begin(cursor));
+            let batch = builder.build(end, self.progress.begin(Cursor(cursor)));
             let ack = batch.ack();
             tokio::select! {
                 biased;

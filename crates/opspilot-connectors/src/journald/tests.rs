@@ -6,109 +6,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use opspilot_core::bus::LogReceiver;
 use opspilot_core::clock::SystemClock;
 use opspilot_core::module::HealthStatus;
-use opspilot_core::signal::LogBatch;
 use opspilot_core::testing::Bench;
 use tempfile::TempDir;
-use tokio::task::JoinHandle;
 
 use super::*;
 
 mod real;
 mod trials;
 
-static MANIFEST: Manifest = Journald::MANIFEST;
-static READER: Manifest = Manifest {
-    consumes: &["log.ingested"],
-    ..Manifest::new("detector.test", Category::Detector, "Reads in tests.")
-};
-
-/// A running module and what it sends.
-struct Running {
-    cx: Context,
-    logs: LogReceiver,
-    task: JoinHandle<()>,
-}
-
-impl Running {
-    async fn start(bench: &Bench, yaml: &str) -> Self {
-        let config: Config = serde_saphyr::from_str(yaml).unwrap();
-        let cx = bench.context(&MANIFEST);
-        let logs = bench.context(&READER).bus.logs();
-        let mut module = Journald::new(config).unwrap();
-        module.init(&cx).await.unwrap();
-        let own = cx.clone();
-        #[expect(clippy::disallowed_methods, reason = "the test is the runtime here")]
-        let task = tokio::spawn(async move { module.run(&own).await.unwrap() });
-        Self { cx, logs, task }
-    }
-
-    /// The next batch that has records, within ten seconds.
-    async fn batch(&mut self) -> LogBatch {
-        loop {
-            let batch = tokio::time::timeout(Duration::from_secs(10), self.logs.recv()).await;
-            let batch = batch
-                .unwrap_or_else(|_| panic!("nothing comes: {:?}", self.cx.health.current()))
-                .unwrap();
-            if !batch.is_empty() {
-                return batch;
-            }
-        }
-    }
-
-    /// The next `count` records.
-    async fn records(&mut self, count: usize) -> Vec<String> {
-        let mut records = Vec::new();
-        while records.len() < count {
-            let batch = self.batch().await;
-            records.extend(batch.iter().map(|record| record.text().into_owned()));
-        }
-        records
-    }
-
-    async fn stop(self) {
-        self.cx.cancel.cancel();
-        drop(self.logs);
-        self.task.await.unwrap();
-    }
-
-    /// Waits until the health is as `wanted`, for at most ten seconds.
-    async fn health(&self, wanted: HealthStatus) -> String {
-        for _ in 0..1000 {
-            let health = self.cx.health.current();
-            if health.status == wanted {
-                return health.message.unwrap_or_default();
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("health stays {:?}", self.cx.health.current());
-    }
-}
-
-impl Running {
-    /// Waits until the figure `key` is shown as at least `least`.
-    async fn figure(&self, key: &str, least: u64) -> u64 {
-        for _ in 0..1000 {
-            let shown = self
-                .cx
-                .health
-                .current()
-                .details
-                .get(key)
-                .and_then(serde_json::Value::as_u64);
-            if let Some(shown) = shown.filter(|shown| *shown >= least) {
-                return shown;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!(
-            "`{key}` stays below {least}: {:?}",
-            self.cx.health.current()
-        );
-    }
-}
+type Running = crate::testing::Running<Journald>;
 
 /// A `journalctl` of the tests' own. Each start does what the next script says, and notes its arguments.
 struct Fake(TempDir);
@@ -190,13 +98,13 @@ async fn a_reader_that_ends_is_started_again_where_it_was() {
     .install();
     let bench = Bench::new().await;
     let mut running = Running::start(&bench, &fake.yaml()).await;
-    assert_eq!(running.records(3).await, texts(1..=3));
+    assert_eq!(running.lines(3).await, texts(1..=3));
     let message = running.health(HealthStatus::Degraded).await;
     assert!(
         message.ends_with("journalctl` ended (exit status: 3): oops"),
         "{message}"
     );
-    assert_eq!(running.records(2).await, texts(4..=5));
+    assert_eq!(running.lines(2).await, texts(4..=5));
     running.health(HealthStatus::Healthy).await;
     let details = running.cx.health.current().details;
     assert_eq!(
@@ -224,11 +132,11 @@ async fn a_restart_of_the_server_repeats_and_loses_nothing() {
     let fake = Fake::new(&[&(says(1..=3) + STAYS), &(says(3..=5) + STAYS)]).install();
     let bench = Bench::new().await;
     let mut running = Running::start(&bench, &fake.yaml()).await;
-    assert_eq!(running.records(3).await, texts(1..=3));
+    assert_eq!(running.lines(3).await, texts(1..=3));
     running.stop().await;
     let again = Bench::on(Arc::clone(&bench.storage), SystemClock::shared()).await;
     let mut running = Running::start(&again, &fake.yaml()).await;
-    assert_eq!(running.records(2).await, texts(4..=5));
+    assert_eq!(running.lines(2).await, texts(4..=5));
     running.stop().await;
     assert!(
         fake.arguments(2)
@@ -247,11 +155,11 @@ async fn what_is_not_acknowledged_is_read_again() {
     .install();
     let bench = Bench::new().await;
     let mut running = Running::start(&bench, &fake.yaml()).await;
-    assert_eq!(running.records(1).await, ["m1"]);
+    assert_eq!(running.lines(1).await, ["m1"]);
     let held = running.batch().await;
     held.ack().fail();
     drop(held);
-    assert_eq!(running.records(1).await, ["m2"]);
+    assert_eq!(running.lines(1).await, ["m2"]);
     running.stop().await;
     assert!(
         fake.arguments(2)
@@ -272,7 +180,7 @@ async fn a_position_waits_for_its_acknowledgement() {
     drop(held);
     let again = Bench::on(Arc::clone(&bench.storage), SystemClock::shared()).await;
     let mut running = Running::start(&again, &fake.yaml()).await;
-    assert_eq!(running.records(2).await, texts(1..=2));
+    assert_eq!(running.lines(2).await, texts(1..=2));
     running.stop().await;
     assert!(
         fake.arguments(2).contains("--boot"),
@@ -286,7 +194,7 @@ async fn a_gap_is_counted_and_named() {
     let fake = Fake::new(&[&(says(1..=3) + "exit 0"), &(says(9..=9) + STAYS)]).install();
     let bench = Bench::new().await;
     let mut running = Running::start(&bench, &fake.yaml()).await;
-    assert_eq!(running.records(4).await, ["m1", "m2", "m3", "m9"]);
+    assert_eq!(running.lines(4).await, ["m1", "m2", "m3", "m9"]);
     running.health(HealthStatus::Healthy).await;
     let details = running.cx.health.current().details;
     assert_eq!(
@@ -312,7 +220,7 @@ async fn a_missing_program_is_named_until_it_is_there() {
     );
     assert!(message.starts_with(&named), "{message}");
     let _fake = fake.install();
-    assert_eq!(running.records(1).await, ["m1"]);
+    assert_eq!(running.lines(1).await, ["m1"]);
     running.health(HealthStatus::Healthy).await;
     running.stop().await;
 }
@@ -350,7 +258,7 @@ async fn a_cursor_that_is_refused_is_forgotten() {
     let fake = Fake::new(&[&(says(1..=1) + "exit 0"), refuses, &(says(1..=2) + STAYS)]).install();
     let bench = Bench::new().await;
     let mut running = Running::start(&bench, &fake.yaml()).await;
-    assert_eq!(running.records(3).await, ["m1", "m1", "m2"]);
+    assert_eq!(running.lines(3).await, ["m1", "m1", "m2"]);
     running.stop().await;
     assert!(
         fake.arguments(3).contains("--boot"),
@@ -365,7 +273,7 @@ async fn silence_is_no_trouble_and_the_reader_dies_with_the_module() {
         .install();
     let bench = Bench::new().await;
     let mut running = Running::start(&bench, &fake.yaml()).await;
-    assert_eq!(running.records(2).await, texts(1..=2));
+    assert_eq!(running.lines(2).await, texts(1..=2));
     assert_eq!(running.cx.health.current().status, HealthStatus::Healthy);
     running.stop().await;
     let pid = fs::read_to_string(fake.path().join("pid")).unwrap();

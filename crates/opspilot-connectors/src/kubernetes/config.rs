@@ -55,8 +55,8 @@ pub struct Config {
     pub max_log_streams: usize,
     /// The severity (`info`, `warning`, `critical`) by type of Event or by reason, over the built-in ones.
     pub severity_map: BTreeMap<String, String>,
-    /// How often pods are looked for whose logs are read, and the longest pause between two attempts at a watch that fails, in
-    /// milliseconds, 1000 to 300000.
+    /// The longest pause between two attempts at a watch that fails, and the pause after a log that failed, in milliseconds,
+    /// 1000 to 300000.
     #[schemars(range(min = 1000, max = 300_000))]
     pub poll_interval_ms: u64,
     /// How long the API server may take to answer, in milliseconds, 1000 to 300000.

@@ -3,71 +3,40 @@
 //! Each run of a container is one *stream*; the position in it is the time that the node stamped on the line, in
 //! nanoseconds, one more where two lines have the same. The API finds a line again by the second alone, so what was read is
 //! passed over by its time and a hash of the line.
+//!
+//! A watch for each selector keeps the roster of runs; what is on it and not read, rested or done with is read as soon as
+//! it is there.
 
+mod places;
 mod reader;
+mod roster;
+mod runs;
+mod selection;
 mod text;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
-use opspilot_core::clock::Timestamp;
-use opspilot_core::module::{Context, HealthStatus};
-use opspilot_core::storage::{Collection, CollectionSpec, Query, Record, StorageError, WriteBatch};
-use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, MissedTickBehavior};
+use opspilot_core::module::Context;
+use opspilot_core::storage::StorageError;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
+use self::places::nanos;
+use self::reader::Reader;
+use self::roster::{Roster, View};
+use self::runs::uid_of;
+use self::selection::Selection;
 use super::cluster::{Cluster, Trouble};
-use super::wire::{LoggedPod, LoggedPods};
-use reader::Reader;
 
-/// The place of the first look: of what ran before it, only what comes is read.
-const FIRST_LOOK: &str = "first look";
+pub(super) use self::places::{Place, Places};
+pub(super) use self::runs::Run;
 
-/// How far one run of a container was read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Place {
-    /// The version of this form.
-    pub(super) format: u32,
-    /// The run.
-    pub(super) stream: String,
-    /// The time of the last line that is done with, in nanoseconds since 1970.
-    pub(super) time: u64,
-    /// A hash of that line.
-    pub(super) hash: u64,
-    /// Where the next line starts at least.
-    pub(super) position: u64,
-    /// The run is over and was read to its end.
-    pub(super) is_done: bool,
-}
-
-impl Record for Place {
-    const COLLECTION: CollectionSpec = CollectionSpec {
-        name: "logs",
-        indexes: &[],
-    };
-
-    fn key(&self) -> String {
-        self.stream.clone()
-    }
-}
-
-/// One run of a container.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Run {
-    pub(super) namespace: String,
-    pub(super) pod: String,
-    pub(super) container: String,
-    pub(super) stream: String,
-    /// It is the one before the present one.
-    pub(super) is_previous: bool,
-    /// It ended.
-    pub(super) is_over: bool,
-    /// When it started, or ended.
-    pub(super) at: Option<Timestamp>,
-}
+/// How long a run rests whose log ended, before it is asked for again.
+const REST: Duration = Duration::from_secs(1);
 
 /// A run that is to be read.
 struct Wanted {
@@ -82,48 +51,87 @@ struct Wanted {
 pub(super) struct Logs<'a> {
     pub(super) cx: &'a Context,
     pub(super) cluster: &'a Cluster,
-    pub(super) places: Collection<Place>,
+    pub(super) places: Places<'a>,
+}
+
+/// What is known of the runs on the roster.
+#[derive(Debug, Default)]
+struct Book {
+    /// The runs that are read, each with what ends that.
+    active: BTreeMap<String, Active>,
+    /// Until when runs rest.
+    resting: HashMap<String, Instant>,
+    /// Runs that were read to their end, or are older than the first look.
+    done: HashSet<String>,
+    /// Places of pods may be there that are gone.
+    has_losses: bool,
+}
+
+#[derive(Debug)]
+struct Active {
+    cancel: CancellationToken,
+    /// When it is ended, because its pod is gone.
+    ends: Option<Instant>,
 }
 
 impl Logs<'_> {
     /// Follows until the module is cancelled.
     pub(super) async fn run(self) {
-        let config = self.cluster.config();
-        if config.pod_logs.is_empty() {
+        let chosen = &self.cluster.config().pod_logs;
+        if chosen.is_empty() {
             return;
         }
-        let mut ticks = tokio::time::interval_at(
-            Instant::now(),
-            Duration::from_millis(config.poll_interval_ms),
-        );
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let roster = Roster::new(chosen.len());
+        let selections = chosen.iter().enumerate().map(|(number, chosen)| {
+            let selection = Selection {
+                cx: self.cx,
+                cluster: self.cluster,
+                roster: &roster,
+                number,
+                chosen,
+            };
+            selection.run()
+        });
+        tokio::join!(join_all(selections), self.follow(&roster));
+    }
+
+    async fn follow(&self, roster: &Roster) {
+        let config = self.cluster.config();
+        let failed = Duration::from_millis(config.poll_interval_ms);
         let mut readers = FuturesUnordered::new();
-        let mut active: HashSet<String> = HashSet::new();
+        let mut book = Book::default();
+        let mut due: Option<Instant> = None;
         loop {
+            let look_at = due.unwrap_or_else(Instant::now);
             tokio::select! {
                 biased;
                 () = self.cx.cancel.cancelled() => break,
                 Some((stream, outcome)) = readers.next(), if !readers.is_empty() => {
-                    let stream: String = stream;
-                    active.remove(&stream);
+                    let pause = if Result::is_ok(&outcome) { REST } else { failed };
+                    book.ended(stream, pause);
                     self.say(outcome);
+                    due = Some(Instant::now());
                 }
-                _ = ticks.tick() => {
-                    let runs = match self.look(&active).await {
-                        Ok(found) => found,
+                () = roster.changed() => due = Some(Instant::now()),
+                () = tokio::time::sleep_until(look_at), if due.is_some() => {
+                    let view = roster.view();
+                    let wanted = match self.look(&view, &mut book).await {
+                        Ok(wanted) => wanted,
                         Err(trouble) => {
                             self.say(Err(trouble));
+                            due = Some(Instant::now() + failed);
                             continue;
                         }
                     };
-                    let room = config.max_log_streams.saturating_sub(active.len());
-                    let left_out = runs.len().saturating_sub(room);
-                    self.cx.health.detail("logStreamsLeftOut", left_out);
-                    for Wanted { run, place, since } in runs.into_iter().take(room) {
-                        active.insert(run.stream.clone());
-                        readers.push(Reader::new(&self, run, place, since).run());
+                    let room = config.max_log_streams.saturating_sub(book.active.len());
+                    self.cx.health.detail("logStreamsLeftOut", wanted.len().saturating_sub(room));
+                    for Wanted { run, place, since } in wanted.into_iter().take(room) {
+                        let cancel = self.cx.cancel.child_token();
+                        book.begin(&run, cancel.clone());
+                        readers.push(Reader::new((self, cancel), run, place, since).run());
                     }
-                    self.cx.health.detail("logStreams", active.len());
+                    self.cx.health.detail("logStreams", book.active.len());
+                    due = book.next_look();
                 }
             }
         }
@@ -142,171 +150,93 @@ impl Logs<'_> {
     }
 
     /// The runs that are to be read.
-    async fn look(&self, active: &HashSet<String>) -> Result<Vec<Wanted>, Trouble> {
-        let mut runs = BTreeSet::new();
-        let mut pods = HashSet::new();
-        for chosen in &self.cluster.config().pod_logs {
-            let mut rest = None;
-            loop {
-                let page = tokio::select! {
-                    biased;
-                    () = self.cx.cancel.cancelled() => return Ok(Vec::new()),
-                    page = self.cluster.pods(&chosen.selector, rest.take()) => page?,
-                };
-                let page: LoggedPods = serde_json::from_slice(&page)
-                    .map_err(|error| Trouble::other(format!("the list is not one: {error}")))?;
-                for pod in page.items.iter().flatten() {
-                    pods.insert(pod.metadata.uid.clone());
-                    runs.extend(runs_of(pod, &chosen.containers));
-                }
-                rest = page.metadata.rest.filter(|rest| !rest.is_empty());
-                if rest.is_none() {
-                    break;
-                }
-            }
+    async fn look(&self, view: &View, book: &mut Book) -> Result<Vec<Wanted>, Trouble> {
+        book.has_losses |= view.has_losses;
+        if view.is_whole {
+            book.release(view, self.cluster.config().timeout());
         }
-        let stored = |error: StorageError| {
+        self.choose(view, book).await.map_err(|error| {
             Trouble::other(format!(
                 "cannot read where logs are: {}",
                 opspilot_core::error::chain(&error)
             ))
-        };
-        self.choose(runs, &pods, active).await.map_err(stored)
+        })
     }
 
-    async fn choose(
-        &self,
-        runs: BTreeSet<Run>,
-        pods: &HashSet<String>,
-        active: &HashSet<String>,
-    ) -> Result<Vec<Wanted>, StorageError> {
-        let first_look = self.first_look().await?;
-        self.forget_gone(pods, active).await?;
+    async fn choose(&self, view: &View, book: &mut Book) -> Result<Vec<Wanted>, StorageError> {
+        let first_look = self.places.first_look().await?;
+        if view.is_whole && book.has_losses {
+            let is_active = |stream: &str| book.active.contains_key(stream);
+            self.places.forget_gone(&view.pods, is_active).await?;
+            book.has_losses = false;
+        }
         let mut wanted = Vec::new();
-        for run in runs.into_iter().filter(|run| !active.contains(&run.stream)) {
-            let place = self.places.get(&run.stream).await?.map(|(place, _)| place);
+        for run in view.runs.values() {
+            if !book.is_free(&run.stream) {
+                continue;
+            }
+            let place = self.places.get(&run.stream).await?;
             let is_old = run.at.is_some_and(|at| nanos(at) < first_look);
             let is_done = place.as_ref().is_some_and(|place| place.is_done);
             if is_done || (is_old && run.is_over && place.is_none()) {
+                book.done.insert(run.stream.clone());
                 continue;
             }
             let since = is_old.then_some(first_look);
-            wanted.push(Wanted { run, place, since });
+            wanted.push(Wanted {
+                run: run.clone(),
+                place,
+                since,
+            });
         }
         Ok(wanted)
     }
-
-    /// When logs were looked for the first time, in nanoseconds since 1970.
-    async fn first_look(&self) -> Result<u64, StorageError> {
-        if let Some((place, _)) = self.places.get(FIRST_LOOK).await? {
-            return Ok(place.time);
-        }
-        let time = nanos(self.cx.clock.now());
-        let place = Place {
-            format: 1,
-            stream: FIRST_LOOK.to_owned(),
-            time,
-            hash: 0,
-            position: 0,
-            is_done: true,
-        };
-        self.places.save(&place).await?;
-        Ok(time)
-    }
-
-    /// Forgets the places of pods that are gone.
-    async fn forget_gone(
-        &self,
-        pods: &HashSet<String>,
-        active: &HashSet<String>,
-    ) -> Result<(), StorageError> {
-        let mut after = None;
-        loop {
-            let (page, next) = self.places.query(&Query::by_key(500).after(after)).await?;
-            let mut batch = WriteBatch::default();
-            for place in &page {
-                let uid = place.stream.split('/').nth(1).unwrap_or_default();
-                if place.stream != FIRST_LOOK
-                    && !pods.contains(uid)
-                    && !active.contains(&place.stream)
-                {
-                    batch.push(self.places.delete(&place.stream));
-                    let stream = place.stream.as_str().into();
-                    // The bus is closed only when everything ends.
-                    self.cx.bus.forget_stream(&stream).await.ok();
-                }
-            }
-            self.places.storage().apply(batch).await?;
-            after = next;
-            if after.is_none() {
-                return Ok(());
-            }
-        }
-    }
 }
 
-/// The runs of the containers of a pod.
-fn runs_of(pod: &LoggedPod, wanted: &[String]) -> Vec<Run> {
-    let status = pod.status.as_ref();
-    let all = status.map(|status| [&status.init_container_statuses, &status.container_statuses]);
-    let containers = all.into_iter().flatten().flatten().flatten();
-    let chosen =
-        containers.filter(|container| wanted.is_empty() || wanted.contains(&container.name));
-    let run = |container: &str, id: &str, is_previous: bool, is_over: bool, at: Option<&str>| {
-        let id = id.rsplit('/').next().unwrap_or_default();
-        Run {
-            namespace: pod.metadata.namespace.clone().unwrap_or_default(),
-            pod: pod.metadata.name.clone(),
-            container: container.to_owned(),
-            stream: format!("kubernetes-log/{}/{container}/{id}", pod.metadata.uid),
-            is_previous,
-            is_over,
-            at: at.and_then(|at| Timestamp::parse(at).ok()),
-        }
-    };
-    let mut runs = Vec::new();
-    for container in chosen {
-        let name = container.name.as_str();
-        for (state, is_previous) in [(&container.last_state, true), (&container.state, false)] {
-            let ended = state.as_ref().and_then(|state| state.terminated.as_ref());
-            if let Some(ended) = ended
-                && let Some(id) = ended.container_id.as_deref().filter(|id| !id.is_empty())
-            {
-                runs.push(run(
-                    name,
-                    id,
-                    is_previous,
-                    true,
-                    ended.finished_at.as_deref(),
-                ));
+impl Book {
+    /// True if the run is neither read nor rests nor is done with.
+    fn is_free(&self, stream: &str) -> bool {
+        let rests = self.resting.get(stream);
+        !self.active.contains_key(stream)
+            && !self.done.contains(stream)
+            && rests.is_none_or(|until| *until <= Instant::now())
+    }
+
+    fn begin(&mut self, run: &Run, cancel: CancellationToken) {
+        self.resting.remove(&run.stream);
+        let active = Active { cancel, ends: None };
+        self.active.insert(run.stream.clone(), active);
+    }
+
+    fn ended(&mut self, stream: String, pause: Duration) {
+        let active = self.active.remove(&stream);
+        // Its place could not be forgotten while it was read.
+        self.has_losses |= active.is_some_and(|active| active.ends.is_some());
+        self.resting.insert(stream, Instant::now() + pause);
+    }
+
+    /// Lets go of what is not on the roster any more. A log that is read may go on for `grace`.
+    fn release(&mut self, view: &View, grace: Duration) {
+        let now = Instant::now();
+        for (stream, active) in &mut self.active {
+            if view.pods.contains(uid_of(stream)) {
+                active.ends = None;
+                continue;
+            }
+            let ends = *active.ends.get_or_insert(now + grace);
+            if ends <= now {
+                active.cancel.cancel();
             }
         }
-        let running = container
-            .state
-            .as_ref()
-            .and_then(|state| state.running.as_ref());
-        if let (Some(running), Some(id)) = (running, container.container_id.as_deref())
-            && !id.is_empty()
-        {
-            runs.push(run(name, id, false, false, running.started_at.as_deref()));
-        }
+        let is_there = |stream: &str| view.pods.contains(uid_of(stream));
+        self.resting.retain(|stream, _| is_there(stream));
+        self.done.retain(|stream| is_there(stream));
     }
-    runs
-}
 
-fn nanos(time: Timestamp) -> u64 {
-    u64::try_from(time.as_millis())
-        .unwrap_or(0)
-        .saturating_mul(1_000_000)
-}
-
-/// A trouble of the storage.
-fn unstored(error: &StorageError) -> Trouble {
-    Trouble {
-        status: HealthStatus::Degraded,
-        ..Trouble::other(format!(
-            "cannot store where a log is: {}",
-            opspilot_core::error::chain(error)
-        ))
+    /// When to look again without being told to.
+    fn next_look(&self) -> Option<Instant> {
+        let ends = self.active.values().filter_map(|active| active.ends);
+        let ends = ends.filter(|ends| *ends > Instant::now());
+        self.resting.values().copied().chain(ends).min()
     }
 }

@@ -1,26 +1,14 @@
-//! How far a resource was watched, what is known of its objects, and how much of that is stored.
+//! How far a resource was watched and what is known of its objects, as it is stored.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::collections::BTreeMap;
 
-use opspilot_core::module::{Context, HealthStatus};
-use opspilot_core::signal::{Ack, PositionTracker};
+use opspilot_core::module::Context;
 use opspilot_core::storage::{
     Collection, CollectionSpec, Expect, Query, Record, StorageError, WriteBatch,
 };
 use serde::{Deserialize, Serialize};
-use tokio::sync::Notify;
-use tokio::time::Instant;
 
-/// How far apart positions are stored at least.
-const STORE_EVERY: Duration = Duration::from_millis(200);
-
-/// The pause after a failed store.
-const RETRY: Duration = Duration::from_secs(1);
-
-/// How long the last position may take when the module stops.
-const LAST_POSITION: Duration = Duration::from_secs(2);
+use crate::progress::{Keep, Mark};
 
 /// How many writes one transaction has.
 const TOGETHER: usize = 500;
@@ -152,164 +140,30 @@ impl Positions {
     }
 }
 
-/// What was sent and what of it is done; cloning it clones a handle.
+/// Where a watch stands, and what is told then.
 #[derive(Debug, Clone)]
-pub(super) struct Progress(Arc<Shared>);
-
-#[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
-    settled: Arc<Notify>,
-    room: Notify,
+pub(super) struct Standing {
+    pub(super) watched: Watched,
+    pub(super) changes: Changes,
 }
 
-#[derive(Debug)]
-struct State {
-    tracker: PositionTracker,
-    next: u64,
-    marks: VecDeque<(u64, Watched, Changes)>,
-    unstored: Option<(Watched, Changes)>,
-}
+impl Mark for Standing {
+    /// What a watch goes on from is loaded with what was told.
+    type Place = ();
 
-impl Progress {
-    pub(super) fn new() -> Self {
-        let settled = Arc::<Notify>::default();
-        let state = State {
-            tracker: PositionTracker::new(0, Arc::clone(&settled)),
-            next: 0,
-            marks: VecDeque::new(),
-            unstored: None,
-        };
-        Self(Arc::new(Shared {
-            state: Mutex::new(state),
-            settled,
-            room: Notify::new(),
-        }))
-    }
+    fn place(&self) {}
 
-    /// The acknowledgement of a batch after which the watch stands at `watched`.
-    pub(super) fn begin(&self, watched: Watched, changes: Changes) -> Ack {
-        let mut state = self.lock();
-        state.next += 1;
-        let next = state.next;
-        state.marks.push_back((next, watched, changes));
-        state.tracker.begin(next)
-    }
-
-    /// Forgets what is under way.
-    pub(super) fn restart(&self) {
-        let mut state = self.lock();
-        state.advance();
-        state.tracker = PositionTracker::new(state.next, Arc::clone(&self.0.settled));
-        state.marks.clear();
-    }
-
-    pub(super) fn in_flight(&self) -> usize {
-        self.lock().tracker.in_flight()
-    }
-
-    pub(super) fn has_failed(&self) -> bool {
-        self.lock().tracker.has_failed()
-    }
-
-    /// Waits until something settled.
-    pub(super) async fn room(&self) {
-        self.0.room.notified().await;
-    }
-
-    /// Stores what settled.
-    pub(super) async fn store(&self, positions: &Positions) -> Result<(), StorageError> {
-        let unstored = {
-            let mut state = self.lock();
-            state.advance();
-            state.unstored.take()
-        };
-        let Some((watched, changes)) = unstored else {
-            return Ok(());
-        };
-        let outcome = positions.apply(&watched, &changes).await;
-        if outcome.is_err() {
-            let mut state = self.lock();
-            let later = state.unstored.take();
-            let (last, mut all) = (watched, changes);
-            let last = match later {
-                Some((watched, changes)) => {
-                    all.extend(changes);
-                    watched
-                }
-                None => last,
-            };
-            state.unstored = Some((last, all));
-        }
-        outcome
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn absorb(&mut self, later: Self) {
+        self.watched = later.watched;
+        self.changes.extend(later.changes);
     }
 }
 
-impl State {
-    fn advance(&mut self) {
-        let settled = self.tracker.settled();
-        while self
-            .marks
-            .front()
-            .is_some_and(|(mark, ..)| *mark <= settled)
-        {
-            let Some((_, watched, changes)) = self.marks.pop_front() else {
-                return;
-            };
-            match &mut self.unstored {
-                Some((last, all)) => {
-                    *last = watched;
-                    all.extend(changes);
-                }
-                None => self.unstored = Some((watched, changes)),
-            }
-        }
-    }
-}
+/// What was sent and what of it is done.
+pub(super) type Progress = crate::progress::Progress<Standing>;
 
-/// Stores positions as they move, until the module is cancelled; then what settles within a short time.
-pub(super) async fn keep(cx: &Context, progress: &Progress, positions: &Positions) {
-    let mut due: Option<Instant> = None;
-    loop {
-        let store_at = due.unwrap_or_else(Instant::now);
-        tokio::select! {
-            biased;
-            () = cx.cancel.cancelled() => break,
-            () = tokio::time::sleep_until(store_at), if due.is_some() => {
-                due = match progress.store(positions).await {
-                    Ok(()) => {
-                        cx.health.clear("store");
-                        None
-                    }
-                    Err(error) => {
-                        let message = format!("cannot store the position: {}", opspilot_core::error::chain(&error));
-                        cx.health.raise("store", HealthStatus::Degraded, message);
-                        Some(Instant::now() + RETRY)
-                    }
-                };
-            }
-            () = progress.0.settled.notified() => {
-                progress.0.room.notify_one();
-                due.get_or_insert_with(|| Instant::now() + STORE_EVERY);
-            }
-        }
+impl Keep<Standing> for Positions {
+    async fn keep(&self, mark: &Standing) -> Result<(), StorageError> {
+        self.apply(&mark.watched, &mark.changes).await
     }
-    let finish = async {
-        loop {
-            if progress.store(positions).await.is_err() {
-                return;
-            }
-            if progress.has_failed() || progress.in_flight() == 0 {
-                progress.store(positions).await.ok();
-                return;
-            }
-            progress.0.settled.notified().await;
-        }
-    };
-    // A storage that hangs is left alone: what was not stored is read again.
-    tokio::time::timeout(LAST_POSITION, finish).await.ok();
 }

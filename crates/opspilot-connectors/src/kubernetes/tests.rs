@@ -6,12 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use opspilot_core::bus::LogReceiver;
 use opspilot_core::clock::{SystemClock, Timestamp};
 use opspilot_core::module::HealthStatus;
-use opspilot_core::signal::{Ack, Attributes};
+use opspilot_core::signal::Ack;
 use opspilot_core::testing::Bench;
-use tokio::task::JoinHandle;
 
 use super::*;
 
@@ -23,115 +21,9 @@ mod trials;
 
 use api::Api;
 
-static MANIFEST: Manifest = Kubernetes::MANIFEST;
-static READER: Manifest = Manifest {
-    consumes: &["log.ingested"],
-    ..Manifest::new("detector.test", Category::Detector, "Reads in tests.")
-};
+use crate::testing::Sent;
 
-/// A record as it was sent.
-#[derive(Debug, Clone, PartialEq)]
-struct Sent {
-    stream: String,
-    position: u64,
-    line: String,
-    attributes: Attributes,
-}
-
-/// A running module and what it sends.
-struct Running {
-    cx: Context,
-    logs: LogReceiver,
-    task: JoinHandle<()>,
-}
-
-impl Running {
-    async fn start(bench: &Bench, yaml: &str) -> Self {
-        let config: Config = serde_saphyr::from_str(yaml).unwrap();
-        let cx = bench.context(&MANIFEST);
-        let logs = bench.context(&READER).bus.logs();
-        let mut module = Kubernetes::new(config).unwrap();
-        module.init(&cx).await.unwrap();
-        let own = cx.clone();
-        #[expect(clippy::disallowed_methods, reason = "the test is the runtime here")]
-        let task = tokio::spawn(async move { module.run(&own).await.unwrap() });
-        Self { cx, logs, task }
-    }
-
-    /// What is sent next; `None` when nothing comes for `patience`.
-    async fn next(&mut self, patience: Duration) -> Option<Vec<Sent>> {
-        let batch = tokio::time::timeout(patience, self.logs.recv())
-            .await
-            .ok()?
-            .unwrap();
-        let record = |(index, record): (usize, opspilot_core::signal::LogRecord<'_>)| Sent {
-            stream: batch.source().stream.to_string(),
-            position: record.position,
-            line: record.text().into_owned(),
-            attributes: batch.attributes(index),
-        };
-        Some(batch.iter().enumerate().map(record).collect())
-    }
-
-    /// The next `count` records, within ten seconds each.
-    async fn records(&mut self, count: usize) -> Vec<Sent> {
-        let mut records = Vec::new();
-        while records.len() < count {
-            let more = self.next(Duration::from_secs(10)).await;
-            records.extend(
-                more.unwrap_or_else(|| panic!("only {records:?}: {:?}", self.cx.health.current())),
-            );
-        }
-        records
-    }
-
-    async fn lines(&mut self, count: usize) -> Vec<String> {
-        self.records(count)
-            .await
-            .into_iter()
-            .map(|sent| sent.line)
-            .collect()
-    }
-
-    async fn stop(self) {
-        self.cx.cancel.cancel();
-        drop(self.logs);
-        self.task.await.unwrap();
-    }
-
-    /// Waits until the health is as `wanted`, for at most ten seconds.
-    async fn health(&self, wanted: HealthStatus) -> String {
-        for _ in 0..1000 {
-            let health = self.cx.health.current();
-            if health.status == wanted {
-                return health.message.unwrap_or_default();
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("health stays {:?}", self.cx.health.current());
-    }
-
-    /// Waits until the figure `key` is shown as at least `least`.
-    async fn figure(&self, key: &str, least: u64) {
-        for _ in 0..1000 {
-            let shown = self
-                .cx
-                .health
-                .current()
-                .details
-                .get(key)
-                .and_then(serde_json::Value::as_u64);
-            if shown.is_some_and(|shown| shown >= least) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!(
-            "`{key}` stays below {least}: {:?}",
-            self.cx.health.current()
-        );
-    }
-}
+type Running = crate::testing::Running<Kubernetes>;
 
 #[tokio::test]
 async fn what_goes_wrong_is_told_as_it_happens() {

@@ -17,13 +17,16 @@ pub(super) async fn try_cluster(config: &Config, cx: &TrialContext) -> Vec<Trial
     let kinds = Kind::wanted(config).into_iter().map(|kind| {
         let name = format!("list {} of {}", kind.resource(), cluster.name());
         let cluster = &cluster;
-        cx.attempt(name, async move { told(cluster.page(kind, None).await) })
+        cx.attempt(
+            name,
+            async move { told(cluster.page(kind, "", None).await) },
+        )
     });
     let logs = config.pod_logs.iter().map(|logs| {
         let name = format!("list pods `{}` of {}", logs.selector, cluster.name());
         let cluster = &cluster;
         cx.attempt(name, async move {
-            told(cluster.pods(&logs.selector, None).await)?;
+            told(cluster.page(Kind::Pods, &logs.selector, None).await)?;
             let note = "whether their logs may be read (`get` on `pods/log`) is not tried";
             Ok(Some(note.to_owned()))
         })

@@ -13,6 +13,7 @@ use serde::Deserialize;
 /// enabledMetrics: [cpu, memory, loadAvg, fileSystems, processes]
 /// thresholds: { cpuPercent: 90, memoryPercent: 90 }
 /// processes: { top: 5, watch: [nginx] }
+/// view: host
 /// # "#).unwrap();
 /// ```
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -29,6 +30,23 @@ pub struct Config {
     pub source: String,
     /// What is told of processes.
     pub processes: Processes,
+    /// Whose processor time, memory, disks, processes and pressure are told.
+    pub view: View,
+    /// With `view: cgroup`: which cgroup, as a path below the place where cgroup v2 is mounted, such as
+    /// `/system.slice/nginx.service`. Empty: the one that OpsPilot runs in.
+    pub cgroup: String,
+}
+
+/// Whose figures are told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum View {
+    /// Those of the whole machine.
+    #[default]
+    Host,
+    /// Those of a cgroup, measured against its limits. Of its processes only the number is told. What has no cgroup
+    /// (load, uptime, file systems, network, open files) stays that of the machine or the container.
+    Cgroup,
 }
 
 /// What can be read.
@@ -88,6 +106,8 @@ impl Default for Config {
             thresholds: Thresholds::default(),
             source: "system-metrics".to_owned(),
             processes: Processes::default(),
+            view: View::Host,
+            cgroup: String::new(),
         }
     }
 }
@@ -140,6 +160,21 @@ impl Config {
                 !self.source.is_empty(),
                 "is empty: give the lines a name",
             ),
+            (
+                &["cgroup"],
+                self.cgroup.is_empty() || self.view == View::Cgroup,
+                "is for `view: cgroup`: set that, or leave this out",
+            ),
+            (
+                &["cgroup"],
+                self.cgroup.is_empty() || is_path(&self.cgroup),
+                "must start with `/` and have no `..`",
+            ),
+            (
+                &["processes", "watch"],
+                self.processes.watch.is_empty() || self.view == View::Host,
+                "is for `view: host`: leave it out",
+            ),
         ];
         let wrong = rows.into_iter().filter(|(_, is_right, _)| !is_right);
         let faults = wrong
@@ -151,4 +186,8 @@ impl Config {
     pub(super) fn has(&self, group: Group) -> bool {
         self.enabled_metrics.contains(&group)
     }
+}
+
+fn is_path(cgroup: &str) -> bool {
+    cgroup.starts_with('/') && !cgroup.split('/').any(|part| part == "..")
 }

@@ -176,8 +176,15 @@ impl Lines {
         self.end(start);
     }
 
+    /// Adds a warning if `value` is at or above `threshold`.
+    pub(super) fn judge(&mut self, name: &'static str, value: f64, threshold: f64) {
+        if value >= threshold {
+            self.warning(tenths(name, value), threshold);
+        }
+    }
+
     /// Adds a line that says that `figure` is at or above `threshold`.
-    pub(super) fn warning(&mut self, figure: Figure, threshold: f64) {
+    fn warning(&mut self, figure: Figure, threshold: f64) {
         let start = self.buffer.len();
         self.buffer.extend_from_slice(b"[WARNING] ");
         self.figure(figure);

@@ -10,7 +10,8 @@ pub(super) struct Memory {
     pub(super) total: u64,
     available: u64,
     cached: u64,
-    swap_total: u64,
+    /// The whole swap.
+    pub(super) swap_total: u64,
     swap_free: u64,
 }
 

@@ -72,23 +72,9 @@ fn mount(line: &[u8]) -> Option<Mount> {
 }
 
 impl Mount {
-    /// The place with `\040` and its like turned back.
+    /// The place as a path.
     pub(super) fn path(&self) -> Vec<u8> {
-        let mut path = Vec::with_capacity(self.place.len());
-        let mut rest = self.place.as_slice();
-        while let [first, behind @ ..] = rest {
-            let octal = (*first == b'\\')
-                .then(|| behind.split_at_checked(3))
-                .flatten();
-            let byte = octal.and_then(|(digits, behind)| {
-                let digits = std::str::from_utf8(digits).ok()?;
-                Some((u8::from_str_radix(digits, 8).ok()?, behind))
-            });
-            let (byte, behind) = byte.unwrap_or((*first, behind));
-            path.push(byte);
-            rest = behind;
-        }
-        path
+        text::unescaped(&self.place)
     }
 }
 

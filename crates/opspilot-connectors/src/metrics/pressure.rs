@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
+use super::config::{Config, Group};
 use super::lines::{Figure, Lines, hundredths, percent, tenths};
 use super::text;
+use super::tree::Tree;
 
 /// What tasks wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Resource {
+enum Resource {
     /// A processor.
     Cpu,
     /// Memory.
@@ -26,6 +28,10 @@ pub(super) struct Pressure {
     full: Stall,
 }
 
+/// The pressure of the cycle before.
+#[derive(Debug, Default)]
+pub(super) struct Stalls([Option<Pressure>; 3]);
+
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Stall {
     average_minute: f64,
@@ -34,10 +40,10 @@ struct Stall {
 
 impl Resource {
     /// All of them.
-    pub(super) const ALL: [Self; 3] = [Self::Cpu, Self::Memory, Self::Io];
+    const ALL: [Self; 3] = [Self::Cpu, Self::Memory, Self::Io];
 
     /// Its name in paths.
-    pub(super) const fn name(self) -> &'static str {
+    const fn name(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
             Self::Memory => "memory",
@@ -69,6 +75,30 @@ impl Resource {
     }
 }
 
+impl Stalls {
+    /// Reads and writes the pressure; `path` says where the file of a resource is.
+    pub(super) fn cycle(
+        &mut self,
+        (tree, config): (&mut Tree, &Config),
+        path: impl Fn(&str) -> String,
+        elapsed: Duration,
+        lines: &mut Lines,
+    ) {
+        for (resource, slot) in Resource::ALL.into_iter().zip(&mut self.0) {
+            let is_memory = resource == Resource::Memory && config.has(Group::Memory);
+            if !is_memory && !config.has(Group::Pressure) {
+                continue;
+            }
+            let Some(after) = tree.read(&path(resource.name()), parse) else {
+                continue;
+            };
+            if let Some(before) = slot.replace(after) {
+                after.write(resource, (&before, elapsed), lines);
+            }
+        }
+    }
+}
+
 /// Reads the pressure of one resource. Older kernels have no `full` line for processors.
 pub(super) fn parse(text: &[u8]) -> Option<Pressure> {
     let stall = |name: &[u8]| text::lines(text).find_map(|line| stall(line, name));
@@ -96,12 +126,7 @@ fn stall(line: &[u8], name: &[u8]) -> Option<Stall> {
 
 impl Pressure {
     /// Writes which share of the time since `before` tasks waited, and the kernel's average of a minute.
-    pub(super) fn write(
-        &self,
-        resource: Resource,
-        (before, elapsed): (&Self, Duration),
-        lines: &mut Lines,
-    ) {
+    fn write(&self, resource: Resource, (before, elapsed): (&Self, Duration), lines: &mut Lines) {
         let [some, full, some_minute, full_minute] = resource.figures();
         lines.metric(&[
             share(some, &before.some, &self.some, elapsed),

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::config::{Config, Group};
-use super::lines::{Lines, tenths};
-use super::pressure::{Pressure, Resource};
+use super::cgroup::{Cgroup, Reading};
+use super::config::{Config, Group, View};
+use super::lines::Lines;
+use super::pressure::Stalls;
 use super::processes::Units;
 use super::tree::{Tree, Troubles};
-use super::{cpu, descriptors, disks, load, memory, mounts, network, pressure, processes};
+use super::{cpu, descriptors, disks, load, memory, mounts, network, processes};
 
 /// Reads the kernel's files and makes lines of them; remembers what rates are made from. Reading blocks.
 #[derive(Debug)]
@@ -26,7 +27,8 @@ struct Before {
     disks: Option<disks::Sample>,
     network: Option<network::Sample>,
     processes: Option<processes::Sample>,
-    pressure: [Option<Pressure>; 3],
+    stalls: Stalls,
+    cgroup: Cgroup,
 }
 
 impl Sampler {
@@ -49,14 +51,28 @@ impl Sampler {
         let mut lines = Lines::default();
         let earlier = self.before.at.replace(now);
         let elapsed = earlier.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
-        let cores = self.cpu(&mut lines);
-        self.memory(&mut lines);
+        let cores = match self.config.view {
+            View::Host => self.cpu(&mut lines),
+            View::Cgroup => self.cgroup(elapsed, &mut lines),
+        };
+        let is_host = self.config.view == View::Host;
+        if is_host {
+            self.memory(&mut lines);
+        }
         self.load(cores, &mut lines);
         self.file_systems(&mut lines);
-        self.disks(elapsed, &mut lines);
+        if is_host {
+            self.disks(elapsed, &mut lines);
+        }
         self.network(elapsed, &mut lines);
-        self.processes(elapsed, &mut lines);
-        self.pressure(elapsed, &mut lines);
+        if is_host {
+            self.processes(elapsed, &mut lines);
+            let path = |name: &str| format!("proc/pressure/{name}");
+            let (tree, config) = (&mut self.tree, &self.config);
+            self.before
+                .stalls
+                .cycle((tree, config), path, elapsed, &mut lines);
+        }
         if self.config.has(Group::FileDescriptors)
             && let Some(open) = self.tree.read("proc/sys/fs/file-nr", descriptors::parse)
         {
@@ -81,11 +97,26 @@ impl Sampler {
         {
             let usage = after.write(&before, lines);
             let threshold = self.config.thresholds.cpu_percent;
-            if usage >= threshold {
-                lines.warning(tenths("cpu_usage_percent", usage), threshold);
-            }
+            lines.judge("cpu_usage_percent", usage, threshold);
         }
         Some(cores)
+    }
+
+    /// The readings of a cgroup; how many processors the machine has.
+    fn cgroup(&mut self, elapsed: Duration, lines: &mut Lines) -> Option<usize> {
+        let sample = self
+            .config
+            .has(Group::Cpu)
+            .then(|| self.tree.read("proc/stat", cpu::parse));
+        let cores = sample.flatten().map(|sample| sample.cores());
+        let reading = Reading {
+            tree: &mut self.tree,
+            config: &self.config,
+            elapsed,
+            cores,
+        };
+        self.before.cgroup.cycle(reading, lines);
+        cores
     }
 
     fn memory(&mut self, lines: &mut Lines) {
@@ -97,9 +128,7 @@ impl Sampler {
         };
         let usage = memory.write(lines);
         let threshold = self.config.thresholds.memory_percent;
-        if usage >= threshold {
-            lines.warning(tenths("memory_usage_percent", usage), threshold);
-        }
+        lines.judge("memory_usage_percent", usage, threshold);
     }
 
     fn load(&mut self, cores: Option<usize>, lines: &mut Lines) {
@@ -177,21 +206,5 @@ impl Sampler {
             processes::write_top((before, &after), scale, processes.top, lines);
         }
         self.before.processes = Some(after);
-    }
-
-    fn pressure(&mut self, elapsed: Duration, lines: &mut Lines) {
-        for (resource, slot) in Resource::ALL.into_iter().zip(&mut self.before.pressure) {
-            let is_memory = resource == Resource::Memory && self.config.has(Group::Memory);
-            if !is_memory && !self.config.has(Group::Pressure) {
-                continue;
-            }
-            let path = format!("proc/pressure/{}", resource.name());
-            let Some(after) = self.tree.read(&path, pressure::parse) else {
-                continue;
-            };
-            if let Some(before) = slot.replace(after) {
-                after.write(resource, (&before, elapsed), lines);
-            }
-        }
     }
 }

@@ -30,6 +30,32 @@ pub(super) fn value(text: &[u8], key: &[u8]) -> Option<u64> {
     })
 }
 
+/// The number that a file consists of.
+pub(super) fn only(text: &[u8]) -> Option<u64> {
+    number(words(text).next()?)
+}
+
+/// `text` with `\040` and its like, as the kernel writes spaces in paths, turned back.
+pub(super) fn unescaped(text: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [first, behind @ ..] = rest {
+        let octal = (*first == b'\\')
+            .then(|| behind.split_at_checked(3))
+            .flatten();
+        let byte = octal.and_then(|(digits, behind)| Some((octal_byte(digits)?, behind)));
+        let (byte, behind) = byte.unwrap_or((*first, behind));
+        plain.push(byte);
+        rest = behind;
+    }
+    plain
+}
+
+fn octal_byte(digits: &[u8]) -> Option<u8> {
+    let digits = digits.iter().all(u8::is_ascii_digit).then_some(digits)?;
+    u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,5 +69,16 @@ mod tests {
         check("x", None);
         assert_eq!(number(b"18446744073709551616"), None);
         assert_eq!(value(b"a 1\nb 2\n", b"b"), Some(2));
+        assert_eq!((only(b"12\n"), only(b"max\n")), (Some(12), None));
+    }
+
+    #[test]
+    fn escapes_of_paths_are_turned_back() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(unescaped(text.as_bytes()), expected.as_bytes(), "{text}");
+        };
+        check(r"/my\040disk\011\134\012", "/my disk\t\\\n");
+        check(r"/a\04", r"/a\04");
+        check(r"/a\+12\777\089", r"/a\+12\777\089");
     }
 }

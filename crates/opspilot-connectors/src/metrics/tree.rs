@@ -27,6 +27,18 @@ pub struct Troubles {
     pub absent: BTreeSet<String>,
     /// Files that are there and were refused or not understood, with the reason.
     pub failed: BTreeMap<String, String>,
+    /// What else stands in the way, each with the way out.
+    pub faults: BTreeSet<String>,
+}
+
+impl Troubles {
+    /// What went wrong, in words.
+    pub(super) fn told(&self) -> Option<String> {
+        let unread = self.failed.iter();
+        let unread = unread.map(|(path, reason)| format!("cannot read `{path}`: {reason}"));
+        let all: Vec<String> = self.faults.iter().cloned().chain(unread).collect();
+        (!all.is_empty()).then(|| all.join("; "))
+    }
 }
 
 impl Tree {
@@ -66,6 +78,16 @@ impl Tree {
     pub(super) fn glance<T>(&mut self, path: &str, parse: fn(&[u8]) -> Option<T>) -> Option<T> {
         self.fill(path).ok()?;
         parse(&self.buffer)
+    }
+
+    /// True if there is a file or folder at `path`.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.root.join(path).exists()
+    }
+
+    /// Keeps in mind what stands in the way.
+    pub(super) fn fault(&mut self, message: String) {
+        self.troubles.faults.insert(message);
     }
 
     /// The names in the folder at `path`.

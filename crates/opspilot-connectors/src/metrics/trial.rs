@@ -24,14 +24,10 @@ fn judge(troubles: &Troubles) -> Found {
     if let Some(path) = needed.iter().find(|path| troubles.absent.contains(**path)) {
         return Err(format!("`{path}` is not there: mount `/proc`"));
     }
-    let failed: Vec<String> = troubles
-        .failed
-        .iter()
-        .map(|(path, reason)| format!("cannot read `{path}`: {reason}"))
-        .collect();
-    if !failed.is_empty() {
+    if let Some(told) = troubles.told() {
         let way_out = "let OpsPilot read it, or take its group out of `enabledMetrics`";
-        return Err(format!("{}; {way_out}", failed.join("; ")));
+        let way_out = (!troubles.failed.is_empty()).then(|| format!("; {way_out}"));
+        return Err(told + &way_out.unwrap_or_default());
     }
     let absent: Vec<&str> = troubles.absent.iter().map(String::as_str).collect();
     let note = || format!("this system does not have {}", absent.join(", "));

@@ -1,14 +1,19 @@
 //! Options of `detector.threshold`.
 
+mod line_test;
+mod operator;
+
 use opspilot_core::incident::Severity;
 use opspilot_core::module::BuildError;
-use opspilot_core::signal::Attributes;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use self::line_test::LineTest;
+pub use self::operator::Operator;
+
 use super::number::leading_number;
 use super::series::{Level, MAX_SAMPLES};
-use crate::conditions::{Conditions, allow};
+use crate::conditions::Conditions;
 use crate::matcher::Pattern;
 use crate::rules::{self, at};
 
@@ -55,7 +60,7 @@ pub struct Rule {
     #[schemars(length(min = 1))]
     pub id: String,
     /// The name of a number that a source reads itself, such as `cpu_usage_percent`; then `metric` and `valuePattern`
-    /// are left out. What the rule's `where` leaves is one series: name one mount or one host.
+    /// are left out.
     #[serde(default)]
     pub sample: Option<String>,
     /// A JavaScript regular expression that the lines of this metric match; see `detector.regex` for its limits.
@@ -72,10 +77,22 @@ pub struct Rule {
     /// What must not be true, written like `where`: one of the attributes with one of its values is enough.
     #[serde(default, rename = "unless")]
     pub excluded: Conditions,
+    /// The attributes that tell series apart, named as in `where`: each set of values is watched alone, with incidents of
+    /// its own. Empty: the rule has one series. Absent: with `sample`, all attributes that the number itself has (a mount,
+    /// a core, a process), so that a full disk is not lost among others; without, one series. At most 16.
+    #[serde(default)]
+    #[schemars(length(max = 16))]
+    pub group_by: Option<Vec<String>>,
+    /// The most series of the rule, 1 to 10,000. One that is silent for longer than window, cooldown and `clearAfterMs`
+    /// makes room; while none does, samples of further ones are left out and counted (`samplesLeftOut`).
+    #[serde(default = "default_series")]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub max_series: usize,
     /// The letters of JavaScript's flags, for both patterns; they replace the default.
     #[serde(default = "default_flags")]
     pub flags: String,
-    /// The incident's title. `$metric` (the pattern), `$value`, `$threshold` and `$operator` are filled in.
+    /// The incident's title. `$metric` (the pattern), `$value`, `$threshold`, `$operator` and
+    /// `$group` (what tells the series, such as `mount=/data`) are filled in.
     #[schemars(length(min = 1))]
     pub title: String,
     /// What happened; filled in like the title.
@@ -85,7 +102,8 @@ pub struct Rule {
     pub threshold: f64,
     /// How a value must compare to the threshold to be a breach; `eq` is exact.
     pub operator: Operator,
-    /// How long a sample counts, in milliseconds, from 1,000. At most the newest 10,000 samples are kept.
+    /// How long a sample counts, in milliseconds, from 1,000. At most the newest 10,000 samples are kept, of each of several
+    /// series 1,000 (or `minSamples`, if that is more).
     #[serde(default = "default_minute")]
     #[schemars(range(min = 1_000))]
     pub window_ms: u64,
@@ -117,36 +135,6 @@ pub struct Rule {
     pub tests: Vec<LineTest>,
 }
 
-/// How a value compares to a threshold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Operator {
-    /// Greater than.
-    Gt,
-    /// Greater than or equal to.
-    Gte,
-    /// Less than.
-    Lt,
-    /// Less than or equal to.
-    Lte,
-    /// Equal to.
-    Eq,
-}
-
-/// A line and the value that the rule should read from it.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct LineTest {
-    /// The line.
-    pub line: String,
-    /// The record's attributes.
-    #[serde(default)]
-    pub attributes: Attributes,
-    /// The value; absent: the line is no sample of this rule.
-    #[serde(default)]
-    pub value: Option<f64>,
-}
-
 /// The two patterns of a rule.
 #[derive(Debug, Clone)]
 pub(super) struct Patterns {
@@ -164,6 +152,10 @@ fn default_flags() -> String {
 
 fn default_description() -> String {
     "The value is $value, which is $operator $threshold (metric: $metric).".into()
+}
+
+fn default_series() -> usize {
+    1_000
 }
 
 fn default_minute() -> u64 {
@@ -246,6 +238,16 @@ impl Rule {
         if !(1..=MAX_SAMPLES).contains(&self.min_samples) {
             refuse("minSamples", "must be from 1 to 10000");
         }
+        if !(1..=10_000).contains(&self.max_series) {
+            refuse("maxSeries", "must be from 1 to 10000");
+        }
+        let names = self.group_by.iter().flatten();
+        if names.clone().count() > 16 || names.clone().any(String::is_empty) {
+            refuse(
+                "groupBy",
+                "must name at most 16 attributes, none of them empty",
+            );
+        }
         if !self.threshold.is_finite() {
             refuse("threshold", "must be a finite number");
         }
@@ -283,6 +285,14 @@ impl Rule {
         self.sample.as_deref().unwrap_or(&self.metric)
     }
 
+    /// True if the rule may have several series.
+    pub(super) fn is_grouped(&self) -> bool {
+        match &self.group_by {
+            Some(names) => !names.is_empty(),
+            None => self.sample.is_some(),
+        }
+    }
+
     /// What `value` is to this rule.
     pub(super) fn level(&self, value: f64) -> Level {
         let clear = self.clear_threshold.unwrap_or(self.threshold);
@@ -297,68 +307,9 @@ impl Rule {
     }
 }
 
-impl Operator {
-    /// The symbol that stands for it in texts.
-    #[must_use]
-    pub const fn symbol(self) -> &'static str {
-        match self {
-            Self::Gt => ">",
-            Self::Gte => ">=",
-            Self::Lt => "<",
-            Self::Lte => "<=",
-            Self::Eq => "==",
-        }
-    }
-
-    #[expect(clippy::float_cmp, reason = "`eq` is documented to be exact")]
-    fn holds(self, value: f64, threshold: f64) -> bool {
-        match self {
-            Self::Gt => value > threshold,
-            Self::Gte => value >= threshold,
-            Self::Lt => value < threshold,
-            Self::Lte => value <= threshold,
-            Self::Eq => value == threshold,
-        }
-    }
-
-    /// Whether `clear` may be the clear threshold of `threshold`.
-    #[expect(clippy::float_cmp, reason = "`eq` is documented to be exact")]
-    fn allows(self, clear: f64, threshold: f64) -> bool {
-        clear.is_finite()
-            && match self {
-                Self::Gt | Self::Gte => clear <= threshold,
-                Self::Lt | Self::Lte => clear >= threshold,
-                Self::Eq => clear == threshold,
-            }
-    }
-}
-
 impl Patterns {
     /// The number in a line that the metric's pattern is known to match.
     pub(super) fn value(&self, text: &str) -> Option<f64> {
         leading_number(self.value.first_group(text)?)
-    }
-}
-
-impl LineTest {
-    fn failure(&self, rule: &Rule, patterns: &Patterns) -> Option<String> {
-        let conditions = (&rule.demanded, &rule.excluded);
-        let value = if patterns.metric.is_match(&self.line)
-            && allow(conditions, || self.attributes.clone())
-        {
-            patterns.value(&self.line)
-        } else {
-            None
-        };
-        let show = |value: Option<f64>| {
-            value.map_or_else(|| "no value".to_owned(), |value| value.to_string())
-        };
-        (value != self.value).then(|| {
-            format!(
-                "the rule reads {} from this line, but should read {}",
-                show(value),
-                show(self.value)
-            )
-        })
     }
 }

@@ -1,4 +1,4 @@
-//! The samples of one rule and what they add up to.
+//! The samples of one series and what they add up to.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use opspilot_core::clock::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// How many samples a window keeps; the oldest make room.
+/// How many samples a window keeps at most; the oldest make room.
 pub(super) const MAX_SAMPLES: usize = 10_000;
 
 /// When samples count as a breach, and when as calm.
@@ -14,6 +14,8 @@ pub(super) const MAX_SAMPLES: usize = 10_000;
 pub(super) struct Limits {
     pub(super) window: Duration,
     pub(super) min_samples: usize,
+    /// How many samples are kept.
+    pub(super) max_samples: usize,
     pub(super) clear_after: Duration,
 }
 
@@ -77,7 +79,7 @@ impl Series {
         (value, level): (f64, Level),
         limits: Limits,
     ) -> Verdict {
-        self.expire(now, limits.window);
+        self.expire(now, limits);
         self.samples.push_back((now.as_millis(), value.to_bits()));
         self.change(value);
         self.breaches = if level == Level::Breach {
@@ -117,10 +119,10 @@ impl Series {
     }
 
     /// Drops what is older than the window, and what a clock that was set back left in the future.
-    fn expire(&mut self, now: Timestamp, window: Duration) {
-        let oldest = now.minus(window).as_millis();
+    fn expire(&mut self, now: Timestamp, limits: Limits) {
+        let oldest = now.minus(limits.window).as_millis();
         while let Some(&(at, value)) = self.samples.front()
-            && (at < oldest || self.samples.len() >= MAX_SAMPLES)
+            && (at < oldest || self.samples.len() >= limits.max_samples)
         {
             self.samples.pop_front();
             self.change(-f64::from_bits(value));
@@ -212,6 +214,7 @@ mod tests {
             let limits = Limits {
                 window: Duration::from_millis(window),
                 min_samples,
+                max_samples: MAX_SAMPLES,
                 clear_after: Duration::from_millis(clear_after),
             };
             let (mut series, mut all, mut now) = (Series::default(), Vec::new(), 0);
@@ -232,7 +235,7 @@ mod tests {
 
         #[test]
         fn memory_is_bounded_and_a_clock_set_back_is_survived(back in 1..1_000_i64) {
-            let limits = Limits { window: Duration::from_secs(60), min_samples: 2, clear_after: Duration::ZERO };
+            let limits = Limits { window: Duration::from_secs(60), min_samples: 2, max_samples: MAX_SAMPLES, clear_after: Duration::ZERO };
             let mut series = Series::default();
             for _ in 0..MAX_SAMPLES + 10 {
                 series.add(Timestamp::from_millis(5_000), (f64::MAX, Level::Breach), limits);

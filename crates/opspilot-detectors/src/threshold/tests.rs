@@ -1,5 +1,7 @@
 //! `detector.threshold` as a whole.
 
+mod groups;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

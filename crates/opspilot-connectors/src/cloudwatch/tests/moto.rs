@@ -9,7 +9,7 @@ use opspilot_core::module::HealthStatus;
 use opspilot_core::testing::Bench;
 
 use super::super::cloud::Cloud;
-use super::{Config, Running, config};
+use super::{Config, config, polls, start, told};
 
 /// Where moto may be: the one for tests, and the machine's own.
 const SERVERS: &[&str] = &[
@@ -120,21 +120,21 @@ async fn pages_of_two_streams_come_once_over_restarts() {
         expected.extend(events);
     }
     let options = || moto.config("logGroups: [/shop]");
-    let mut running = Running::start(&bench, options());
+    let mut running = start(&bench, options()).await;
     // Moto shows one log stream after the other.
-    let (positions, mut lines): (Vec<_>, Vec<_>) = running.lines(80).await.into_iter().unzip();
+    let (positions, mut lines): (Vec<_>, Vec<_>) = told(&mut running, 80).await.into_iter().unzip();
     let mut wanted: Vec<_> = expected.into_iter().map(|(_, line)| line).collect();
     lines.sort();
     wanted.sort();
     assert_eq!((positions, lines), ((0..80).collect(), wanted));
-    running.polls(2).await;
+    polls(&running, 2).await;
     assert!(running.logs.try_recv().is_none(), "nothing comes twice");
     running.kill().await;
     let latecomer = [(now - 9_999, "latecomer".to_owned())];
     moto.put("/shop", "one", &latecomer).await;
-    let mut running = Running::start(&bench, options());
-    assert_eq!(running.lines(1).await, [(80, "latecomer".to_owned())]);
-    running.polls(2).await;
+    let mut running = start(&bench, options()).await;
+    assert_eq!(told(&mut running, 1).await, [(80, "latecomer".to_owned())]);
+    polls(&running, 2).await;
     assert!(running.logs.try_recv().is_none(), "nothing comes twice");
     running.stop().await;
 }
@@ -154,8 +154,8 @@ async fn a_missing_group_is_named_and_delays_nobody() {
         "logGroups: [/missing, /shop], {role}, endpointUrl: '{}'}}",
         moto.url
     ));
-    let mut running = Running::start(&bench, options);
-    assert_eq!(running.lines(1).await, [(0, "a".to_owned())]);
+    let mut running = start(&bench, options).await;
+    assert_eq!(told(&mut running, 1).await, [(0, "a".to_owned())]);
     let wanted = "log group `/missing`: does not exist in region us-east-1";
     running.says(HealthStatus::Degraded, wanted).await;
     running.stop().await;

@@ -31,6 +31,7 @@ pub(in crate::health_check) struct CheckedEndpoint {
     pub(in crate::health_check) matches: Option<Regex>,
     pub(in crate::health_check) json: Vec<ExpectedJson>,
     pub(in crate::health_check) answers: Vec<IpAddr>,
+    pub(in crate::health_check) records: Vec<String>,
     pub(in crate::health_check) severity: Severity,
     pub(in crate::health_check) failures: u32,
     pub(in crate::health_check) successes: u32,
@@ -165,16 +166,13 @@ impl Endpoint {
                 built.map_err(|fault| fault.to_string()),
             )
         });
-        let mut answers = Vec::new();
-        for (index, text) in self.expected_answers.iter().enumerate() {
-            let path = path.with_key("expectedAnswers").with_index(index);
-            let address = text.parse::<IpAddr>();
-            answers.extend(faults.keep(
-                path,
-                address.map_err(|_| format!("`{text}` is not an address")),
-            ));
-        }
         let target = target?;
+        let has_texts = matches!(target, Target::Records { .. });
+        let (answers, records) = if has_texts {
+            (Vec::new(), self.expected_answers.clone())
+        } else {
+            (self.addresses(path, faults), Vec::new())
+        };
         self.check_fit(&target, path, faults);
         if faults.0.len() > before {
             return None;
@@ -193,6 +191,7 @@ impl Endpoint {
             matches,
             json: self.expected_json.clone(),
             answers,
+            records,
             severity: self.severity,
             failures: self.consecutive_failures,
             successes: self.consecutive_successes,
@@ -206,6 +205,18 @@ impl Endpoint {
             ca_file: self.ca_file.clone(),
             client_certificate: self.client_certificate.clone(),
         })
+    }
+
+    /// The addresses that a name must lead to.
+    fn addresses(&self, path: &KeyPath, faults: &mut Faults) -> Vec<IpAddr> {
+        let mut answers = Vec::new();
+        for (index, text) in self.expected_answers.iter().enumerate() {
+            let path = path.with_key("expectedAnswers").with_index(index);
+            let address = text.parse::<IpAddr>();
+            let address = address.map_err(|_| format!("`{text}` is not an address"));
+            answers.extend(faults.keep(path, address));
+        }
+        answers
     }
 
     fn check_words(&self, path: &KeyPath, faults: &mut Faults) {
@@ -276,7 +287,7 @@ impl Endpoint {
     /// Refuses options that mean nothing for the target, so that nobody relies on them.
     fn check_fit(&self, target: &Target, path: &KeyPath, faults: &mut Faults) {
         let is_http = matches!(target, Target::Http(_));
-        let is_dns = matches!(target, Target::Dns { .. });
+        let is_dns = matches!(target, Target::Dns { .. } | Target::Records { .. });
         let uses_tls = is_http || target.has_certificate();
         let has_body_check = self.expected_body_contains.is_some()
             || self.expected_body_matches.is_some()

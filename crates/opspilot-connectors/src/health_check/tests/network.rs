@@ -15,7 +15,7 @@ async fn outcomes(rows: &[(&str, String)], more: &str) -> Vec<Tried> {
 }
 
 /// Tries rows of an expectation and options: the message must contain what is expected; empty means up and well.
-async fn check(rows: &[(&str, String)], more: &str) {
+pub(super) async fn check(rows: &[(&str, String)], more: &str) {
     let trials = outcomes(rows, more).await;
     for ((expected, options), trial) in rows.iter().zip(&trials) {
         let message = message_of(trial).unwrap_or_default();

@@ -4,7 +4,7 @@ use super::*;
 
 async fn tried(yaml: &str) -> Trial {
     let mut module = Journald::new(serde_saphyr::from_str(yaml).unwrap()).unwrap();
-    let cx = TrialContext::new(MANIFEST.id, SystemClock::shared());
+    let cx = TrialContext::new(Journald::MANIFEST.id, SystemClock::shared());
     module.trial(&cx).await.remove(0)
 }
 

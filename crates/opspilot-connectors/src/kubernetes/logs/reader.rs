@@ -7,9 +7,10 @@ use std::time::Duration;
 use opspilot_core::signal::{Attributes, LogBatchBuilder, LogSource, PositionTracker};
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::text::{Line, Text};
-use super::{Logs, Place, Run, unstored};
+use super::{Logs, Place, Run};
 use crate::kubernetes::cluster::{Arriving, Trouble};
 
 /// The most batches that are under way.
@@ -24,6 +25,7 @@ const LAST_POSITION: Duration = Duration::from_secs(2);
 /// Reads one run of a container.
 pub(super) struct Reader<'a> {
     logs: &'a Logs<'a>,
+    cancel: CancellationToken,
     run: Run,
     /// What was read last.
     place: Place,
@@ -39,7 +41,7 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Goes on behind `place`; without one, at `since`, or at the beginning.
     pub(super) fn new(
-        logs: &'a Logs<'a>,
+        (logs, cancel): (&'a Logs<'a>, CancellationToken),
         run: Run,
         place: Option<Place>,
         since: Option<u64>,
@@ -70,6 +72,7 @@ impl<'a> Reader<'a> {
         };
         Self {
             logs,
+            cancel,
             tracker: PositionTracker::new(place.position, Arc::clone(&settled)),
             settled,
             run,
@@ -84,18 +87,17 @@ impl<'a> Reader<'a> {
     /// Reads until the log ends or the module is cancelled, and says which run it was.
     pub(super) async fn run(mut self) -> (String, Result<(), Trouble>) {
         let outcome = self.follow().await;
-        let ended = outcome.is_ok() && self.run.is_over && !self.logs.cx.cancel.is_cancelled();
+        let ended = outcome.is_ok() && self.run.is_over && !self.cancel.is_cancelled();
         let finish = tokio::time::timeout(LAST_POSITION, self.finish(ended)).await;
         let outcome = outcome.and_then(|()| finish.unwrap_or(Ok(())));
         (self.run.stream, outcome)
     }
 
     async fn follow(&mut self) -> Result<(), Trouble> {
-        let cx = self.logs.cx;
         let since = (self.place.time > 0).then_some(self.place.time / 1_000_000_000);
         let opened = tokio::select! {
             biased;
-            () = cx.cancel.cancelled() => return Ok(()),
+            () = self.cancel.cancelled() => return Ok(()),
             opened = self.logs.cluster.log(&self.run, since) => opened?,
         };
         let Some(mut arriving) = opened else {
@@ -109,7 +111,7 @@ impl<'a> Reader<'a> {
             let store_at = due.unwrap_or_else(Instant::now);
             let read = tokio::select! {
                 biased;
-                () = cx.cancel.cancelled() => return Ok(()),
+                () = self.cancel.cancelled() => return Ok(()),
                 () = tokio::time::sleep_until(store_at), if due.is_some() => {
                     due = None;
                     self.store().await?;
@@ -213,7 +215,7 @@ impl<'a> Reader<'a> {
         let ack = batch.ack();
         tokio::select! {
             biased;
-            () = cx.cancel.cancelled() => ack.fail(),
+            () = self.cancel.cancelled() => ack.fail(),
             () = cx.bus.send_logs(batch) => {}
         }
         Ok(())
@@ -248,11 +250,7 @@ impl<'a> Reader<'a> {
         let Some(place) = last else {
             return Ok(());
         };
-        self.logs
-            .places
-            .save(&place)
-            .await
-            .map_err(|error| unstored(&error))
+        self.logs.places.save(&place).await
     }
 
     /// Stores what settles, and that the run is done with if it is.
@@ -270,11 +268,7 @@ impl<'a> Reader<'a> {
         self.store().await?;
         if is_done {
             self.place.is_done = true;
-            self.logs
-                .places
-                .save(&self.place)
-                .await
-                .map_err(|error| unstored(&error))?;
+            self.logs.places.save(&self.place).await?;
         }
         Ok(())
     }

@@ -301,7 +301,8 @@ impl Api {
                 out.refuse(403, "Forbidden", &status.to_string()).await?;
             } else if query.contains_key("watch") {
                 let from = query["resourceVersion"].parse().unwrap();
-                return self.watch(&mut out, resource, from).await;
+                let is_chosen = query.contains_key("labelSelector");
+                return self.watch(&mut out, (resource, is_chosen), from).await;
             } else {
                 let limit = query["limit"].parse().unwrap();
                 let rest = query.get("continue").map(|text| text.parse().unwrap());
@@ -355,7 +356,12 @@ impl Api {
         ))
     }
 
-    async fn watch(&self, out: &mut Out<'_>, resource: &str, mut from: u64) -> std::io::Result<()> {
+    async fn watch(
+        &self,
+        out: &mut Out<'_>,
+        (resource, is_chosen): (&str, bool),
+        mut from: u64,
+    ) -> std::io::Result<()> {
         let mut changed = self.changed.subscribe();
         let (oldest, is_status) = {
             let state = self.state.lock().unwrap();
@@ -375,10 +381,10 @@ impl Api {
         loop {
             let (lines, version) = {
                 let state = self.state.lock().unwrap();
-                let new = state
-                    .log
-                    .iter()
-                    .filter(|(version, kind, ..)| *version > from && *kind == resource);
+                let new = state.log.iter().filter(|(version, kind, _, object)| {
+                    let is_meant = !is_chosen || object.contains("\"name\":\"log");
+                    *version > from && *kind == resource && is_meant
+                });
                 let lines: String = new
                     .map(|(_, _, kind, object)| {
                         format!("{{\"type\":\"{kind}\",\"object\":{object}}}\n")

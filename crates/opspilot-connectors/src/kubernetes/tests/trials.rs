@@ -4,7 +4,7 @@ use super::*;
 
 async fn tried(yaml: &str) -> Vec<Trial> {
     let mut module = Kubernetes::new(serde_saphyr::from_str(yaml).unwrap()).unwrap();
-    let cx = TrialContext::new(MANIFEST.id, SystemClock::shared());
+    let cx = TrialContext::new(Kubernetes::MANIFEST.id, SystemClock::shared());
     module.trial(&cx).await
 }
 
