@@ -16,6 +16,9 @@ use crate::workspace::Workspace;
 /// The variable that sets the port of the API.
 const PORT_VARIABLE: &str = "OPSPILOT_MODULES_UI_API_PORT";
 
+/// The port of the other listener, which nobody asks: any free one.
+const OTHER_PORT_VARIABLE: &str = "OPSPILOT_MODULES_UI_WEBSOCKET_PORT";
+
 /// Longest wait for the server to be ready, and then to be gone.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -32,7 +35,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     command
         .args(["run", "--config"])
         .arg(&config)
-        .env(PORT_VARIABLE, port.to_string());
+        .env(PORT_VARIABLE, port.to_string())
+        .env(OTHER_PORT_VARIABLE, "0");
     say(&format!(
         "{PORT_VARIABLE}={port} {} run --config {}",
         binary.display(),

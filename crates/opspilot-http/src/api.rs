@@ -32,6 +32,7 @@ mod router;
 mod routes;
 mod runs;
 mod session;
+mod socket;
 mod state;
 mod stream;
 #[cfg(test)]
@@ -55,6 +56,7 @@ use self::state::{ApiLimits, Parts, State};
 
 pub use config::Config;
 pub use routes::{Role, Route, Verb, routes};
+pub use socket::{Config as WebSocketConfig, WebSocket};
 
 /// Serves the REST interface.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! The HTTP surface of OpsPilot: modules `ui.api` and `ui.dashboard`.
+//! The HTTP surface of OpsPilot: modules `ui.api`, `ui.websocket` and `ui.dashboard`.
 //!
 //! Every route is a row of one table, see [`routes`]; the router is built from it.
 //!
@@ -13,9 +13,13 @@ mod dashboard;
 
 use opspilot_core::module::Factory;
 
-pub use api::{Api, Config, Role, Route, Verb, routes};
+pub use api::{Api, Config, Role, Route, Verb, WebSocket, WebSocketConfig, routes};
 pub use auth::{Asked, Issuer, IssuerError};
 pub use dashboard::{Config as DashboardConfig, Dashboard};
 
 /// The modules of this crate.
-pub const MODULES: &[Factory] = &[Factory::of::<Api>(), Factory::of::<Dashboard>()];
+pub const MODULES: &[Factory] = &[
+    Factory::of::<Api>(),
+    Factory::of::<WebSocket>(),
+    Factory::of::<Dashboard>(),
+];

@@ -3,7 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use opspilot_core::module::RunError;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
+
+/// How many connections may wait to be accepted; the number that `TcpListener::bind` uses.
+const BACKLOG: u32 = 1_024;
 
 /// Reads the option `host`: an IP address, also in brackets, or `localhost`.
 ///
@@ -36,6 +39,30 @@ pub async fn bind(wanted: SocketAddr, section: &str) -> Result<TcpListener, RunE
     TcpListener::bind(wanted)
         .await
         .map_err(|error| cannot_bind(wanted, section, error))
+}
+
+/// The same for connections whose clients may read slowly for a long time: the system keeps at most `send_buffer` bytes
+/// for each (Linux: twice that, with its own data).
+///
+/// # Errors
+/// As [`bind`] has them.
+pub fn bind_bounded(
+    wanted: SocketAddr,
+    section: &str,
+    send_buffer: u32,
+) -> Result<TcpListener, RunError> {
+    let listen = || {
+        let socket = match wanted {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        // As `TcpListener::bind` does, so that a server can start again at once.
+        socket.set_reuseaddr(true)?;
+        socket.set_send_buffer_size(send_buffer)?;
+        socket.bind(wanted)?;
+        socket.listen(BACKLOG)
+    };
+    listen().map_err(|error| cannot_bind(wanted, section, error))
 }
 
 fn cannot_bind(address: SocketAddr, section: &str, error: std::io::Error) -> RunError {

@@ -25,11 +25,13 @@ mod problem;
 mod server;
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;
+mod upgrade;
 
-pub use bind::{bind, is_wide, parse_host};
+pub use bind::{bind, bind_bounded, is_wide, parse_host};
 pub use body::{BodyError, read_body};
 pub use problem::{Answer, Problem, TrailedAnswer, answer, with_trailers};
 pub use server::{Limits, Peer, Protocol, ServerMetrics, serve};
+pub use upgrade::{Upgraded, upgrade};
 
 pub use http_body_util::Full;
 pub use hyper::body::Incoming;

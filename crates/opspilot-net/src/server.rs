@@ -111,7 +111,8 @@ pub struct ServerMetrics {
 }
 
 /// Serves `service` on `listener` until `cancel`, then lets open requests end within [`Limits::drain`]. Each request
-/// carries the [`Peer`] that sent it among its extensions.
+/// carries the [`Peer`] that sent it among its extensions. A connection that was [upgraded](crate::upgrade) belongs to
+/// whoever upgraded it, and still counts.
 ///
 /// # Cancel safety
 /// Dropping the future closes every connection.
@@ -162,7 +163,7 @@ pub async fn serve<S, B>(
     drain(connections, limits.drain).await;
 }
 
-/// Serves one connection until it ends; after `cancel`, until its present requests are answered.
+/// Serves one connection until it ends or is upgraded; after `cancel`, until its present requests are answered.
 async fn converse<S, B>(
     stream: TcpStream,
     peer: Peer,
@@ -180,7 +181,7 @@ async fn converse<S, B>(
     // Small answers must not wait for acknowledgements of earlier ones; a socket that is gone fails later anyway.
     stream.set_nodelay(true).ok();
     let limits = seat.limits();
-    let io = TokioIo::new(StallGuard::new(stream, limits.stall));
+    let io = TokioIo::new(StallGuard::new(stream, limits.stall).seated(seat));
     let idle = Idle::new(limits);
     let counted = idle.clone();
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
@@ -199,7 +200,8 @@ async fn converse<S, B>(
                 .header_read_timeout(limits.header)
                 .max_buf_size(HEADER_BYTES as usize)
                 .max_headers(HEADER_COUNT)
-                .serve_connection(io, service);
+                .serve_connection(io, service)
+                .with_upgrades();
             let mut connection = pin!(connection);
             tokio::select! {
                 outcome = connection.as_mut() => outcome,
@@ -226,7 +228,6 @@ async fn converse<S, B>(
     if let Err(failure) = outcome {
         debug!(peer = %peer.0, error = %chain(&failure), "connection ended early");
     }
-    drop(seat);
 }
 
 fn multiplexed(owned: &Owned) -> http2::Builder<Owned> {

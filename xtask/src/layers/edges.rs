@@ -23,6 +23,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper-", &["opspilot-net"]),
     ("tower", &["opspilot-net"]),
     ("tower-http", &["opspilot-http"]),
+    ("tokio-tungstenite", &["opspilot-http"]),
     ("jsonwebtoken", &["opspilot-http"]),
     ("utoipa", &["opspilot-http"]),
     ("utoipa-", &["opspilot-http"]),

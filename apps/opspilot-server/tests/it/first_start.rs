@@ -27,6 +27,7 @@ fn with_default_configuration(site: &Site) -> Command {
     command
         .current_dir(root())
         .env("OPSPILOT_MODULES_UI_API_PORT", "0")
+        .env("OPSPILOT_MODULES_UI_WEBSOCKET_PORT", "0")
         .env("OPSPILOT_MODULES_CONNECTOR_FILE_TAIL_PATHS", "[]")
         .env(
             "OPSPILOT_STORAGE_OPTIONS_DB_PATH",

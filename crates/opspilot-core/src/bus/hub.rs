@@ -53,10 +53,13 @@ impl Hub {
     pub(super) async fn send(&self, batch: LogBatch) {
         let subscribers = Arc::clone(&self.lock());
         for subscriber in &*subscribers {
-            subscriber.depth.inc();
-            if let Err(returned) = subscriber.sender.send(batch.clone()).await {
-                subscriber.depth.dec();
-                returned.0.ack().fail();
+            match subscriber.sender.reserve().await {
+                // Nothing is awaited between counting and sending, so a sender that is dropped leaves no trace.
+                Ok(place) => {
+                    subscriber.depth.inc();
+                    place.send(batch.clone());
+                }
+                Err(_) => batch.ack().fail(),
             }
         }
     }
@@ -91,5 +94,47 @@ impl Drop for LogReceiver {
         while let Some(batch) = self.try_recv() {
             batch.ack().fail();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::Poll;
+
+    use futures_util::poll;
+
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::signal::{Ack, Attributes, LogBatchBuilder, LogSource};
+
+    fn batch() -> LogBatch {
+        let source = LogSource {
+            module: "connector.test".into(),
+            name: "a".into(),
+            stream: "a".into(),
+            attributes: Attributes::default(),
+        };
+        LogBatchBuilder::new(source.into(), Vec::new(), (0, 1), Timestamp::UNIX_EPOCH)
+            .build(0, Ack::ignored())
+    }
+
+    #[tokio::test]
+    async fn a_sender_that_gives_up_waiting_leaves_the_depth_as_it_is() {
+        let (hub, depth) = (Hub::default(), Gauge::default());
+        let mut receiver = hub.subscribe(depth.clone());
+        for _ in 0..QUEUE {
+            hub.send(batch()).await;
+        }
+        {
+            let waiting = pin!(hub.send(batch()));
+            assert_eq!(poll!(waiting), Poll::Pending);
+        }
+        assert_eq!(usize::try_from(depth.get()), Ok(QUEUE));
+        while receiver.try_recv().is_some() {}
+        assert_eq!(depth.get(), 0);
+        drop(receiver);
+        hub.send(batch()).await;
+        assert_eq!(depth.get(), 0, "nobody is there to take it");
     }
 }

@@ -202,6 +202,15 @@ impl Envelope {
         &self.json
     }
 
+    /// The payload as it stands in the wire form.
+    ///
+    /// # Errors
+    /// When the wire form is damaged.
+    pub fn raw_payload(&self) -> Result<&RawValue, EnvelopeError> {
+        let Payload { payload } = serde_json::from_str(&self.json)?;
+        Ok(payload)
+    }
+
     /// The event itself: shared when it was published by this process, parsed when it was read from the journal.
     ///
     /// # Errors
@@ -216,8 +225,7 @@ impl Envelope {
         if let Some(Ok(event)) = self.typed.clone().map(Arc::downcast::<E>) {
             return Ok(event);
         }
-        let Payload { payload } = serde_json::from_str(&self.json)?;
-        Ok(Arc::new(serde_json::from_str(payload.get())?))
+        Ok(Arc::new(serde_json::from_str(self.raw_payload()?.get())?))
     }
 }
 

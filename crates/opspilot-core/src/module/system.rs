@@ -1,7 +1,8 @@
 //! A view of the whole system, for whoever shows it.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::any::{Any, TypeId};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -44,6 +45,7 @@ pub struct System(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     modules: Mutex<BTreeMap<&'static str, Watched>>,
+    offers: Mutex<HashMap<TypeId, Weak<dyn Any + Send + Sync>>>,
     ready: watch::Sender<bool>,
     bus: Bus,
     metrics: Metrics,
@@ -116,6 +118,7 @@ impl System {
         let (reload, requests) = mpsc::channel(1);
         let inner = Inner {
             modules: Mutex::default(),
+            offers: Mutex::default(),
             ready: watch::channel(false).0,
             started_at: clock.now(),
             bus,
@@ -166,6 +169,21 @@ impl System {
         &self.0.bus
     }
 
+    /// Offers `value` to other modules for as long as it is held; the newest of a type counts. It is for modules of one
+    /// crate, which alone can name the type: one that has a listener serves what another one offers.
+    pub fn offer<T: Send + Sync + 'static>(&self, value: &Arc<T>) {
+        let value: Arc<dyn Any + Send + Sync> = Arc::<T>::clone(value);
+        self.offers()
+            .insert(TypeId::of::<T>(), Arc::downgrade(&value));
+    }
+
+    /// What some module offers now.
+    #[must_use]
+    pub fn offered<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        let offered = self.offers().get(&TypeId::of::<T>())?.upgrade()?;
+        offered.downcast().ok()
+    }
+
     /// Reads the configuration again on behalf of `by` and restarts the modules whose section changed.
     ///
     /// # Errors
@@ -207,6 +225,10 @@ impl System {
 
     pub(crate) fn set_ready(&self, ready: bool) {
         self.0.ready.send_replace(ready);
+    }
+
+    fn offers(&self) -> std::sync::MutexGuard<'_, HashMap<TypeId, Weak<dyn Any + Send + Sync>>> {
+        self.0.offers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, Watched>> {
@@ -254,4 +276,23 @@ fn resident_bytes() -> Option<u64> {
         .find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Bench;
+
+    #[tokio::test]
+    async fn what_is_offered_is_found_by_its_type_for_as_long_as_it_is_held() {
+        let system = Bench::new().await.system;
+        assert_eq!(system.offered::<u8>(), None);
+        let (old, new) = (Arc::new(1_u8), Arc::new(2_u8));
+        system.offer(&old);
+        system.offer(&new);
+        assert_eq!(system.offered::<u8>(), Some(Arc::clone(&new)));
+        assert_eq!(system.offered::<u16>(), None);
+        drop(new);
+        assert_eq!(system.offered::<u8>(), None);
+    }
 }

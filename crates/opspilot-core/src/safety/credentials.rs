@@ -13,6 +13,7 @@ mod trail;
 mod work;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -64,6 +65,7 @@ pub struct Credentials {
     sessions: Collection<StoredSession>,
     subjects: Collection<SubjectRule>,
     used: Arc<Mutex<HashMap<String, Timestamp>>>,
+    changes: Arc<AtomicU64>,
 }
 
 /// Why a credential was not created, listed or revoked.
@@ -147,10 +149,18 @@ impl Credentials {
             sessions: store.collection().await?,
             subjects: store.collection().await?,
             used: Arc::default(),
+            changes: Arc::default(),
             bus,
             clock,
             audit,
         })
+    }
+
+    /// How many changes this process has made. Whoever believes a credential over more than one request checks it again
+    /// when the number grows.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// Writes to the audit log that somebody was refused.
@@ -427,7 +437,9 @@ impl Credentials {
             by: by.clone(),
             change,
         };
-        self.bus.transact(by.subject(), work).await
+        let done = self.bus.transact(by.subject(), work).await;
+        self.changes.fetch_add(1, Ordering::AcqRel);
+        done
     }
 }
 

@@ -3,7 +3,8 @@
 //! - A name that is not this server's own in `Host` means DNS rebinding: a foreign page reached the loopback address
 //!   under its own name. The answer is 421.
 //! - A change must come from the server's own origin or the configured one, when a browser says where it comes from
-//!   (`Sec-Fetch-Site`, W3C Fetch Metadata; `Origin`, RFC 6454). The answer is 403.
+//!   (`Sec-Fetch-Site`, W3C Fetch Metadata; `Origin`, RFC 6454). The answer is 403. So must whoever opens a WebSocket,
+//!   which browsers let every page do, with the cookies of the server.
 
 use axum::extract::{Request, State as Extract};
 use axum::http::uri::Authority;
@@ -38,7 +39,9 @@ pub(super) async fn guard(
         *request.method(),
         Method::GET | Method::HEAD | Method::OPTIONS
     );
-    if changes && is_foreign(request.headers(), host.as_ref(), state.cors_origin.as_ref()) {
+    let opens = request.headers().contains_key(header::SEC_WEBSOCKET_KEY);
+    let matters = changes || opens;
+    if matters && is_foreign(request.headers(), host.as_ref(), state.cors_origin.as_ref()) {
         state.metrics().refused(Refusal::Origin);
         return Problem::of(Code::CROSS_SITE).into_response();
     }

@@ -31,8 +31,12 @@ const MISSED: MetricSpec = MetricSpec::counter(
     "Events that listeners of the stream were told they missed.",
 );
 
+/// The metrics of whoever has a listener.
+pub(super) const METRICS_OF_LISTENERS: [MetricSpec; 5] =
+    [REQUESTS, ERRORS, REFUSED, CONNECTIONS, MISSED];
+
 /// The metrics of the module.
-pub(super) const METRICS: &[MetricSpec] = &[REQUESTS, ERRORS, REFUSED, CONNECTIONS, MISSED];
+pub(super) const METRICS: &[MetricSpec] = &METRICS_OF_LISTENERS;
 
 /// Why a request or connection was refused.
 #[derive(Debug, Clone, Copy)]

@@ -92,7 +92,7 @@ async fn in_time(Extract(state): Extract<State>, request: Request, next: Next) -
     })
 }
 
-fn panicked(panic: Box<dyn Any + Send>) -> Response {
+pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let text = match panic.downcast::<String>() {
         Ok(text) => *text,
         Err(panic) => panic

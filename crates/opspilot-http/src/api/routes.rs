@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::state::State;
 use super::{
     audit, dead_letters, executions, health, incidents, keys, modules, on_call, proposals, runs,
-    session, stream, tokens,
+    session, socket, stream, tokens,
 };
 
 /// The methods that routes have. `HEAD` works wherever `GET` does.
@@ -260,6 +260,11 @@ const ROUTES: &[Route] = &[
         "/stream",
         "What happens, as it happens, as Server-Sent Events.",
         |verb| on(verb, stream::stream),
+    ),
+    read(
+        "/ws",
+        "What happens, as it happens, over a WebSocket.",
+        |verb| on(verb, socket::enter),
     ),
     read(
         "/modules",

@@ -11,6 +11,7 @@
 //! `Last-Event-ID` (or the parameter `after`) resumes behind that event.
 
 mod feed;
+mod follow;
 mod hub;
 
 use std::str::FromStr;
@@ -31,9 +32,11 @@ use super::problem::{Code, Problem};
 use super::routes::routes;
 use super::state::State;
 
-pub(super) use self::hub::Hub;
+pub(super) use self::feed::Visitor;
+pub(super) use self::follow::{Follower, Step};
+pub(super) use self::hub::{Frame, Hub};
 
-use self::feed::{Feed, Visitor};
+use self::feed::Feed;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 

@@ -9,6 +9,7 @@ mod letters;
 mod page;
 mod probes;
 mod reading;
+mod socket;
 mod streaming;
 mod table;
 

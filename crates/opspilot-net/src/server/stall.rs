@@ -8,6 +8,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
+use super::admission::Seat;
+
 /// Passes everything through to `S`; a write that makes no progress for the patience given fails as timed out.
 #[derive(Debug)]
 pub(super) struct StallGuard<S> {
@@ -15,6 +17,8 @@ pub(super) struct StallGuard<S> {
     patience: Duration,
     /// Runs while a write waits.
     deadline: Option<Pin<Box<Sleep>>>,
+    /// The right to the connection, which lasts as long as the stream, whoever has it.
+    _seat: Option<Seat>,
 }
 
 impl<S> StallGuard<S> {
@@ -24,6 +28,15 @@ impl<S> StallGuard<S> {
             stream,
             patience,
             deadline: None,
+            _seat: None,
+        }
+    }
+
+    /// The same, which gives `seat` back when it is dropped.
+    pub(super) fn seated(self, seat: Seat) -> Self {
+        Self {
+            _seat: Some(seat),
+            ..self
         }
     }
 

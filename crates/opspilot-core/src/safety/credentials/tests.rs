@@ -88,6 +88,20 @@ async fn stored(bench: &Bench, collection: &str) -> String {
 }
 
 #[tokio::test]
+async fn changes_are_counted_and_checks_are_not() {
+    let fixture = Fixture::new().await;
+    let (key, text) = fixture.key(HOUR).await;
+    let made = fixture.credentials.changes();
+    assert!(made > 0);
+    fixture.check(text.expose()).await.unwrap();
+    fixture.credentials.note_use(&key.id).await.unwrap();
+    assert_eq!(fixture.credentials.changes(), made);
+    let credentials = &fixture.credentials;
+    credentials.revoke_key(&fixture.by, &key.id).await.unwrap();
+    assert!(credentials.changes() > made);
+}
+
+#[tokio::test]
 async fn a_key_lets_in_until_it_expires_or_is_revoked() {
     let it = Fixture::new().await;
     let (key, text) = it.key(HOUR).await;

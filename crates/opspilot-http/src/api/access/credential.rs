@@ -8,6 +8,10 @@ use super::cookie;
 /// The longest credential that is looked at, in bytes.
 const LONGEST: usize = 16 * 1024;
 
+/// What a subprotocol begins with that carries a token or a stored key. A page cannot give a WebSocket other headers,
+/// and an address would be logged on the way.
+const PROTOCOL: &str = "opspilot.bearer.";
+
 /// The credential that a request shows.
 #[derive(Debug)]
 pub(super) enum Credential {
@@ -34,17 +38,23 @@ impl Credential {
             if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
                 return Err(Malformed);
             }
-            let token = token.to_owned();
-            return Ok(Some(match token.starts_with("opk_") {
-                true => Self::Key(token),
-                false => Self::Bearer(token),
-            }));
+            return Ok(Some(Self::of_token(token)));
         }
         if let Some(value) = only(headers, "x-api-key")? {
             return Ok(Some(Self::Key(value.to_owned())));
         }
+        if let Some(token) = of_protocols(headers)? {
+            return Ok(Some(Self::of_token(token)));
+        }
         let token = cookie::find(headers)?;
         Ok(token.map(Self::Session))
+    }
+
+    fn of_token(token: &str) -> Self {
+        match token.starts_with("opk_") {
+            true => Self::Key(token.to_owned()),
+            false => Self::Bearer(token.to_owned()),
+        }
     }
 
     /// True for what could be guessed: a key that people chose. All else holds 256 random bits or a signature.
@@ -53,6 +63,20 @@ impl Credential {
             Self::Key(text) => KeyText::parse(text).is_none(),
             Self::Bearer(_) | Self::Session(_) => false,
         }
+    }
+}
+
+/// The one token among the subprotocols (RFC 6455, section 4.1) that a client offers.
+fn of_protocols(headers: &HeaderMap) -> Result<Option<&str>, Malformed> {
+    let lists = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+    let mut tokens = lists
+        .filter_map(|list| list.to_str().ok())
+        .flat_map(|list| list.split(','))
+        .filter_map(|name| name.trim().strip_prefix(PROTOCOL));
+    match (tokens.next(), tokens.next()) {
+        (None, _) => Ok(None),
+        (Some(token), None) if !token.is_empty() && token.len() <= LONGEST => Ok(Some(token)),
+        _ => Err(Malformed),
     }
 }
 
@@ -100,6 +124,45 @@ mod tests {
             ),
             (&[("x-api-key", "k"), ("cookie", cookie)], "key"),
             (&[("cookie", cookie)], "session"),
+            (
+                &[(
+                    "sec-websocket-protocol",
+                    "opspilot.v1, opspilot.bearer.a.b.c",
+                )],
+                "bearer",
+            ),
+            (
+                &[
+                    ("sec-websocket-protocol", "opspilot.bearer.opk_a"),
+                    ("cookie", cookie),
+                ],
+                "key",
+            ),
+            (
+                &[
+                    ("sec-websocket-protocol", "opspilot.bearer.a.b.c"),
+                    ("x-api-key", "k"),
+                ],
+                "key",
+            ),
+            (
+                &[
+                    ("sec-websocket-protocol", "opspilot.v1"),
+                    ("cookie", cookie),
+                ],
+                "session",
+            ),
+            (
+                &[("sec-websocket-protocol", "opspilot.bearer.")],
+                "malformed",
+            ),
+            (
+                &[
+                    ("sec-websocket-protocol", "opspilot.bearer.a"),
+                    ("sec-websocket-protocol", "opspilot.bearer.b"),
+                ],
+                "malformed",
+            ),
             (&[("cookie", "other=1")], "none"),
             (
                 &[("authorization", "Basic YTpi"), ("x-api-key", "k")],

@@ -38,6 +38,16 @@ impl Code {
     );
     pub(in crate::api) const NOT_FOUND: Self =
         Self::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here");
+    pub(in crate::api) const UPGRADE_REQUIRED: Self = Self::new(
+        StatusCode::UPGRADE_REQUIRED,
+        "upgrade-required",
+        "This address speaks WebSocket",
+    );
+    pub(in crate::api) const FULL: Self = Self::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "full",
+        "All places are taken",
+    );
     pub(in crate::api) const NO_SUCH_INCIDENT: Self = Self::new(
         StatusCode::NOT_FOUND,
         "no-such-incident",

@@ -10,6 +10,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use super::super::socket::{self, Facts};
+
 /// How many events a listener may be behind the newest one before it misses some.
 const QUEUE: usize = 1_024;
 
@@ -28,11 +30,13 @@ pub(in crate::api) struct Hub {
     seats: Arc<Semaphore>,
 }
 
-/// An event with its forms on the wire.
+/// An event with its forms on the wire, each made when somebody first wants it and then shared.
 #[derive(Debug)]
 pub(in crate::api) struct Frame {
     envelope: Arc<Envelope>,
     message: OnceLock<Bytes>,
+    socket: OnceLock<Option<Bytes>>,
+    facts: OnceLock<Facts>,
 }
 
 impl Default for Hub {
@@ -82,7 +86,7 @@ impl Hub {
             for envelope in page {
                 seen = envelope.seq;
                 // Without a listener there is nothing to do.
-                self.sender.send(Arc::new(Frame::new(envelope))).ok();
+                self.sender.send(Frame::shared(envelope)).ok();
             }
         }
     }
@@ -90,11 +94,13 @@ impl Hub {
 
 impl Frame {
     /// The frame of an event.
-    pub(in crate::api) const fn new(envelope: Arc<Envelope>) -> Self {
-        Self {
+    pub(in crate::api) fn shared(envelope: Arc<Envelope>) -> Arc<Self> {
+        Arc::new(Self {
             envelope,
             message: OnceLock::new(),
-        }
+            socket: OnceLock::new(),
+            facts: OnceLock::new(),
+        })
     }
 
     /// Its place in the journal.
@@ -115,5 +121,21 @@ impl Frame {
             format!("id: {seq}\nevent: {kind}\ndata: {json}\n\n").into()
         });
         message.clone()
+    }
+
+    /// The event as a whole frame of a WebSocket; `None` if it is damaged.
+    pub(in crate::api) fn socket(&self) -> Option<Bytes> {
+        let socket = self.socket.get_or_init(|| {
+            let text = socket::event(&self.envelope).inspect_err(|damage| {
+                warn!(seq = self.seq(), error = %chain(damage), "an event cannot be sent to listeners");
+            });
+            text.ok().map(socket::frame)
+        });
+        socket.clone()
+    }
+
+    /// What filters ask of the event.
+    pub(in crate::api) fn facts(&self) -> &Facts {
+        self.facts.get_or_init(|| Facts::of(&self.envelope))
     }
 }

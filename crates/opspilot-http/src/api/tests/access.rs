@@ -74,7 +74,7 @@ impl Fixture {
     }
 
     /// The header with a token that was issued and written down, and its id.
-    async fn jwt(&self, role: Role, kind: Kind) -> (String, String) {
+    pub(super) async fn jwt(&self, role: Role, kind: Kind) -> (String, String) {
         let asked = Asked {
             subject: "ann".into(),
             role,

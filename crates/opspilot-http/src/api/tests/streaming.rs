@@ -92,7 +92,7 @@ impl Work for Clear {
     }
 }
 
-async fn clear(api: &Fixture, ids: &[&str]) {
+pub(super) async fn clear(api: &Fixture, ids: &[&str]) {
     let ids = ids.iter().map(|id| (*id).to_owned()).collect();
     api.bench.bus.transact("test", Clear(ids)).await.unwrap();
 }
