@@ -19,6 +19,7 @@ mod probe;
 mod process;
 mod quick;
 mod server;
+mod skips;
 mod steps;
 mod test;
 mod tidy;
