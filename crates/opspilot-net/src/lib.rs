@@ -21,15 +21,17 @@
 
 mod bind;
 mod body;
+pub mod peers;
 mod problem;
 mod server;
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;
+pub mod tls;
 
 pub use bind::{bind, is_wide, parse_host};
 pub use body::{BodyError, read_body};
 pub use problem::{Answer, Problem, TrailedAnswer, answer, with_trailers};
-pub use server::{Limits, Peer, Protocol, ServerMetrics, serve};
+pub use server::{Limits, Listener, Peer, Protocol, ServerMetrics, Unserved, serve};
 
 pub use http_body_util::Full;
 pub use hyper::body::Incoming;
