@@ -1,6 +1,6 @@
 //! One stream: the content of one file, read record by record wherever the file went.
 
-mod latin1;
+pub(super) mod latin1;
 mod reading;
 mod saving;
 

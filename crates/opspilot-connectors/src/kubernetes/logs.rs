@@ -5,7 +5,7 @@
 //! passed over by its time and a hash of the line.
 
 mod reader;
-mod text;
+pub(super) mod text;
 
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
