@@ -9,7 +9,7 @@ use crate::console::say;
 use crate::process::{self, cargo};
 use crate::steps::step;
 use crate::workspace::{PROFILE, Package, Workspace};
-use crate::{deny, docs, layers, native, probe, test, tidy, ui, unused};
+use crate::{deny, docs, layers, native, probe, skips, test, tidy, ui, unused};
 
 /// Runs every step; the first that fails ends the run.
 ///
@@ -53,7 +53,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         "start the server as shown and read its log",
         || probe::run(workspace),
     )?;
-    say("\nEverything passed.");
+    skips::tell("Everything");
     Ok(())
 }
 

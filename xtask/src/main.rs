@@ -13,12 +13,14 @@ mod console;
 mod deny;
 mod dist;
 mod docs;
+mod fuzz;
 mod layers;
 mod native;
 mod probe;
 mod process;
 mod quick;
 mod server;
+mod skips;
 mod steps;
 mod test;
 mod tidy;
@@ -43,6 +45,8 @@ cargo xtask COMMAND
   e2e              the dashboard against the real server in Chromium; screenshots in target/screenshots
   bench [criterion | peers --harness DIR [-- ARGUMENTS]]
                    microbenchmarks, or a comparison by a harness outside this repository
+  fuzz [TARGET] [--seconds N]
+                   any bytes for the parsers of bytes from outside, 60 s each; needs the nightly toolchain
   dist [--symbols] release binary with checksum and licence list in dist/
 
 Exit codes: 0 all is well, 1 something was found or failed.";
@@ -77,6 +81,7 @@ fn run(arguments: &[String]) -> Result<()> {
         ("ui", rest) => ui::run(&Workspace::load()?, ui::Mode::parse(rest)?)?,
         ("e2e", []) => ui::end_to_end(&Workspace::load()?)?,
         ("bench", rest) => bench::run(&Workspace::load()?, rest)?,
+        ("fuzz", rest) => fuzz::run(&Workspace::load()?, &fuzz::Plan::parse(rest)?)?,
         ("dist", rest) => dist::run(&Workspace::load()?, dist::Symbols::parse(rest)?)?,
         _ => bail!("no such command: `{}`\n\n{HELP}", words.join(" ")),
     }

@@ -1,7 +1,7 @@
 //! Features that need a library of the system, which not every machine has.
 
-use crate::console::say;
 use crate::process::works;
+use crate::skips::skip;
 use crate::workspace::{Package, Workspace};
 
 /// A feature, the library it links to by its name for pkg-config, and the packages that bring both.
@@ -16,8 +16,8 @@ pub(crate) fn missing(workspace: &Workspace) -> Vec<&'static str> {
     let absent = NATIVE.iter().filter(|(_, library, _)| is_missing(library));
     absent
         .map(|(feature, _, packages)| {
-            say(&format!(
-                "SKIPPED: the feature `{feature}` is not built: install {packages}"
+            skip(&format!(
+                "the feature `{feature}` is not built: install {packages}"
             ));
             *feature
         })

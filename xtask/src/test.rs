@@ -6,11 +6,9 @@ use anyhow::{Result, bail};
 
 use crate::console::say;
 use crate::process::{self, cargo, works};
+use crate::skips::{self, SKIPPED};
 use crate::steps::step;
 use crate::workspace::{PROFILE, Workspace};
-
-/// What a test prints when a program it talks to is not installed.
-const SKIPPED: &str = "SKIPPED: ";
 
 /// Where nextest writes what the tests printed (`.config/nextest.toml`).
 const REPORT: &str = "target/nextest/ci/junit.xml";
@@ -23,7 +21,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let root = workspace.root.as_path();
     need_compiler(root)?;
     let has_nextest = has_nextest(root);
-    let mut skipped = step("tests", "read the failing test's output above", || {
+    let skipped = step("tests", "read the failing test's output above", || {
         if has_nextest {
             with_nextest(root)
         } else {
@@ -38,13 +36,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             process::run(&mut cargo(root, &line))
         },
     )?;
-    skipped.sort();
-    skipped.dedup();
-    say(&format!(
-        "\nAll tests passed; {} skipped for want of a counterpart.",
-        skipped.len()
-    ));
-    skipped.iter().for_each(|line| say(&format!("  {line}")));
+    skipped.into_iter().for_each(skips::remember);
+    skips::tell("All tests");
     Ok(())
 }
 

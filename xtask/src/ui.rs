@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::console::say;
 use crate::process::{self, program, works};
 use crate::server;
+use crate::skips::{self, SKIPPED, skip};
 use crate::steps::refuse;
 use crate::workspace::Workspace;
 
@@ -55,7 +55,7 @@ pub(crate) fn run(workspace: &Workspace, mode: Mode) -> Result<()> {
     let folder = workspace.root.join(SOURCES);
     if !has_npm(&folder) {
         if mode == Mode::Check {
-            say("SKIPPED: the dashboard's bundle was not built again: install Node.js 20 and npm");
+            skip("the dashboard's bundle was not built again: install Node.js 20 and npm");
             return Ok(());
         }
         bail!("no npm: install Node.js 20 and npm");
@@ -82,7 +82,7 @@ pub(crate) fn run(workspace: &Workspace, mode: Mode) -> Result<()> {
 pub(crate) fn end_to_end(workspace: &Workspace) -> Result<()> {
     let folder = workspace.root.join(SOURCES);
     if !has_npm(&folder) {
-        say("SKIPPED: the dashboard in a browser: install Node.js 20 and npm");
+        skip("the dashboard in a browser: install Node.js 20 and npm");
         return Ok(());
     }
     install(&folder)?;
@@ -92,7 +92,10 @@ pub(crate) fn end_to_end(workspace: &Workspace) -> Result<()> {
         .arg("e2e/main.mjs")
         .env("OPSPILOT_SERVER", binary)
         .env("SCREENSHOTS", workspace.target.join("screenshots"));
-    process::run(&mut command)
+    let skipped = process::run_and_keep(&mut command, |line| line.starts_with(SKIPPED))?;
+    skipped.into_iter().for_each(skips::remember);
+    skips::tell("What ran in the browser");
+    Ok(())
 }
 
 fn has_npm(folder: &Path) -> bool {

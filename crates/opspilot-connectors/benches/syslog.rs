@@ -2,19 +2,27 @@
 //! a process of its own.
 //!
 //! The messages are of 105 bytes in the form of RFC 5424. The bench calls itself as the sender, so that its CPU time is
-//! the receiver's alone.
+//! the receiver's alone. Datagrams are sent many with one call, at a steady rate, and as fast as the sender can: the
+//! receiver may lose some then, and must have counted each.
 
-use std::io::Write as _;
+use std::io::{IoSlice, Write as _};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::os::fd::AsRawFd as _;
 use std::time::{Duration, Instant};
 
+use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, sendmmsg};
 use opspilot_connectors::syslog::{Config, Syslog};
 use opspilot_core::module::{Category, Manifest, Module};
 use opspilot_core::testing::Bench;
 
 const MESSAGES: u64 = 2_000_000;
 const ROUNDS: usize = 5;
-const UDP_RATE: u64 = 200_000;
+
+/// The steady rate of datagrams, in messages a second; and no rate at all.
+const UDP_RATES: [u64; 2] = [200_000, u64::MAX];
+
+/// How many datagrams go with one call.
+const BURST: usize = 64;
 
 static SYSLOG: Manifest = Syslog::MANIFEST;
 static READER: Manifest = Manifest {
@@ -25,19 +33,24 @@ static READER: Manifest = Manifest {
 #[expect(clippy::print_stdout, reason = "the result of the benchmark")]
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    if let [_, mode, address, ..] = arguments.as_slice()
-        && let Ok(address) = address.parse()
+    if let [_, mode, address, rate, ..] = arguments.as_slice()
+        && let (Ok(address), Ok(rate)) = (address.parse(), rate.parse())
     {
         return match mode.as_str() {
             "send-tcp" => send_tcp(address),
-            _ => send_udp(address),
+            _ => send_udp(address, rate),
         };
     }
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    for protocol in ["tcp", "udp"] {
+    let tcp = ("tcp", "as fast as it is read".to_owned(), 0);
+    let udp = UDP_RATES.map(|rate| match rate {
+        u64::MAX => ("udp", "as fast as it is sent".to_owned(), rate),
+        rate => ("udp", format!("{rate} messages/s sent"), rate),
+    });
+    for (protocol, name, rate) in [tcp].into_iter().chain(udp) {
         for _ in 0..ROUNDS {
-            let result = runtime.block_on(round(protocol));
-            println!("{protocol}: {result}");
+            let result = runtime.block_on(round(protocol, rate));
+            println!("{protocol}, {name}: {result}");
         }
     }
 }
@@ -56,31 +69,43 @@ fn send_tcp(address: SocketAddr) {
     }
 }
 
-/// Sends at a steady rate, in steps of a millisecond.
-fn send_udp(address: SocketAddr) {
+/// Sends at a steady rate. A full queue of the sender makes it wait, so nothing is lost on this side.
+fn send_udp(address: SocketAddr, rate: u64) {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     socket.connect(address).expect("an address");
     let text = message(7);
+    let slices = vec![[IoSlice::new(text.as_bytes())]; BURST];
+    let connected = vec![None::<SockaddrStorage>; BURST];
     let began = Instant::now();
     let mut sent = 0;
     while sent < MESSAGES {
         let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let due = (micros * UDP_RATE / 1_000_000).min(MESSAGES);
-        while sent < due {
-            // A full queue of the sender is not the receiver's loss.
-            if socket.send(text.as_bytes()).is_ok() {
-                sent += 1;
-            }
+        let due = micros.saturating_mul(rate) / 1_000_000;
+        while sent < due.min(MESSAGES) {
+            let count = usize::try_from(due.min(MESSAGES) - sent).unwrap_or(BURST);
+            let slices = slices.iter().take(count);
+            let mut headers = MultiHeaders::preallocate(BURST, None);
+            let done = sendmmsg(
+                socket.as_raw_fd(),
+                &mut headers,
+                slices,
+                &connected,
+                [],
+                MsgFlags::empty(),
+            );
+            sent += done.map_or(0, |done| done.count() as u64);
         }
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the sender is no part of the product"
-        )]
-        std::thread::sleep(Duration::from_micros(200));
+        if rate != u64::MAX {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the sender is no part of the product"
+            )]
+            std::thread::sleep(Duration::from_micros(200));
+        }
     }
 }
 
-async fn round(protocol: &str) -> String {
+async fn round(protocol: &str, rate: u64) -> String {
     let bench = Bench::new().await;
     let cx = bench.context(&SYSLOG);
     let mut logs = bench.context(&READER).bus.logs();
@@ -96,7 +121,7 @@ async fn round(protocol: &str) -> String {
     let program = std::env::current_exe().expect("a program");
     #[expect(clippy::disallowed_methods, reason = "the sender must not count")]
     let mut sender = std::process::Command::new(program)
-        .args([&format!("send-{protocol}"), address])
+        .args([&format!("send-{protocol}"), address, &rate.to_string()])
         .spawn()
         .expect("a sender");
     let (before, cancel) = (cpu_millis(), cx.cancel.clone());
@@ -118,8 +143,11 @@ async fn round(protocol: &str) -> String {
         cancel.cancel();
         let spent = cpu_millis() - before;
         let wall = ended.duration_since(began.unwrap_or(ended));
+        let dropped = counted(&bench, "opspilot_syslog_dropped_total");
+        let uncounted = MESSAGES.abs_diff(seen + dropped);
         format!(
-            "{seen} of {MESSAGES} in {batches} batches, {:.0} messages/s, {:.3} us of CPU each",
+            "{seen} of {MESSAGES} in {batches} batches, {dropped} lost and counted, {uncounted} not accounted for, \
+             {:.0} messages/s, {:.3} us of CPU each",
             seen as f64 / wall.as_secs_f64(),
             spent as f64 * 1000.0 / seen as f64
         )
@@ -128,6 +156,14 @@ async fn round(protocol: &str) -> String {
     outcome.expect("the module runs");
     sender.wait().expect("the sender ends");
     result
+}
+
+/// The sum of a counter over its labels.
+fn counted(bench: &Bench, name: &str) -> u64 {
+    let page = bench.metrics.render();
+    let rows = page.lines().filter(|row| row.starts_with(name));
+    rows.filter_map(|row| row.rsplit_once(' ')?.1.parse::<u64>().ok())
+        .sum()
 }
 
 /// User and system time of this process. Linux counts it in ticks of 10 ms: see proc(5), fields 14 and 15 of `stat`.

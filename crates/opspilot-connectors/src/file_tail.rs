@@ -16,6 +16,8 @@ mod config;
 mod content;
 mod driver;
 mod fingerprint;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod meters;
 mod multiline;
 mod paths;

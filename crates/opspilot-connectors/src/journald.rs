@@ -17,6 +17,8 @@ mod config;
 mod entry;
 mod filter;
 mod follow;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod gather;
 mod meters;
 #[cfg(feature = "journald")]

@@ -17,6 +17,8 @@ mod cluster;
 mod config;
 #[cfg(feature = "kubernetes")]
 mod facts;
+#[cfg(all(feature = "kubernetes", any(test, feature = "fuzzing")))]
+pub(crate) mod fuzz;
 #[cfg(feature = "kubernetes")]
 mod kind;
 #[cfg(feature = "kubernetes")]

@@ -3,6 +3,8 @@
 //! Every connector is a [`Module`](opspilot_core::module::Module) that sends [`LogBatch`](opspilot_core::signal::LogBatch)
 //! values and stores its position only when they are acknowledged; see the README.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod intake;
 mod lines;
 mod progress;

@@ -13,6 +13,8 @@ mod config;
 mod cpu;
 mod descriptors;
 mod disks;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod lines;
 mod load;
 mod memory;

@@ -8,6 +8,8 @@
 //! `receiver` stores. Source of both: <https://opentelemetry.io/docs/specs/otlp/>.
 
 mod config;
+#[cfg(all(feature = "otlp", any(test, feature = "fuzzing")))]
+pub(crate) mod fuzz;
 #[cfg(feature = "otlp")]
 mod grpc;
 #[cfg(feature = "otlp")]
@@ -83,10 +85,7 @@ impl Module for Otlp {
 
     async fn run(&mut self, cx: &Context) -> Result<(), RunError> {
         match self.ready.take() {
-            Some(receiver) => {
-                receiver.run(cx).await;
-                Ok(())
-            }
+            Some(receiver) => receiver.run(cx).await,
             None => Err(RunError::message("the receiver was not initialised")),
         }
     }

@@ -19,6 +19,8 @@ mod datagrams;
 mod drops;
 pub mod facts;
 pub mod framing;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 pub mod header;
 mod meters;
 mod positions;
@@ -135,7 +137,7 @@ impl Module for Syslog {
                 0 => {}
                 lost => Meters::warn_of_loss(cx, lost),
             }
-            accept::renew(cx, &renewing).await?;
+            crate::listen::renewal::renew(cx, &renewing).await?;
         }
     }
 }

@@ -11,6 +11,8 @@
 mod alerts;
 mod auth;
 mod config;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod github;
 mod mapping;
 mod memory;
@@ -34,7 +36,7 @@ use opspilot_core::error::chain;
 use opspilot_core::module::{
     BuildError, Category, Context, Manifest, Module, RunError, Trial, TrialContext,
 };
-use opspilot_net::{Limits, bind, is_wide, parse_host, serve, service_fn};
+use opspilot_net::{Protocol, bind, is_wide, parse_host, serve, service_fn};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
@@ -49,6 +51,7 @@ use self::publish::Outlet;
 use self::route::Route;
 use self::service::Service;
 use crate::intake::{Desk, PushedStream};
+use crate::listen::front::{self, Front};
 
 /// How often what is old is forgotten.
 const FORGET_EVERY: Duration = Duration::from_hours(1);
@@ -59,9 +62,20 @@ pub struct Webhook {
     config: Config,
     address: SocketAddr,
     routes: Vec<Arc<Route>>,
-    limits: Limits,
-    ready: Option<(TcpListener, Service, Memory, Meters)>,
+    ready: Option<Ready>,
 }
+
+/// What `init` opened.
+#[derive(Debug)]
+struct Ready {
+    socket: TcpListener,
+    front: Front,
+    service: Service,
+    memory: Memory,
+    meters: Meters,
+}
+
+const SECTION: &str = "modules.connector.webhook";
 
 #[async_trait]
 impl Module for Webhook {
@@ -94,7 +108,6 @@ impl Module for Webhook {
                     address: SocketAddr::new(host, config.port),
                     config,
                     routes,
-                    limits: Limits::default(),
                     ready: None,
                 })
             }
@@ -112,11 +125,13 @@ impl Module for Webhook {
     }
 
     async fn trial(&mut self, cx: &TrialContext) -> Vec<Trial> {
-        let work = async {
-            let bound = bind(self.address, "modules.connector.webhook").await;
-            bound.map(|_| None).map_err(|error| chain(&error))
-        };
-        vec![cx.attempt(format!("http://{}", self.address), work).await]
+        let tls = self.config.tls.as_ref();
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let work = front::try_address(cx, (self.address, tls), (SECTION, "port"));
+        vec![
+            cx.attempt(format!("{scheme}://{}", self.address), work)
+                .await,
+        ]
     }
 
     async fn init(&mut self, cx: &Context) -> Result<(), RunError> {
@@ -131,29 +146,46 @@ impl Module for Webhook {
         }
         let patience = Duration::from_millis(self.config.timeout_ms);
         let desk = Desk::new(cx, self.config.max_in_flight, patience);
+        let tls = (self.config.tls.as_ref(), &[Protocol::Http1][..]);
+        let front = Front::open(cx, tls, self.config.bounds(), &meters::REFUSED).await?;
+        let before = (front.clone(), desk);
         let limit = (meters.clone(), self.config.max_body_bytes);
-        let service = Service::new(cx, outlets, desk, limit);
-        let listener = bind(self.address, "modules.connector.webhook").await?;
-        let bound = listener
+        let service = Service::new(cx, outlets, before, limit);
+        let socket = bind(self.address, SECTION).await?;
+        let bound = socket
             .local_addr()
             .map_err(|error| RunError::new("the socket is not usable", error))?;
         cx.health.detail("port", bound.port());
         cx.health.detail("routes", self.routes.len());
-        info!(address = %bound, routes = self.routes.len(), "webhooks are taken");
-        self.ready = Some((listener, service, memory, meters));
+        let (scheme, routes) = (front.scheme(), self.routes.len());
+        info!(address = %bound, scheme, routes, "webhooks are taken");
+        self.ready = Some(Ready {
+            socket,
+            front,
+            service,
+            memory,
+            meters,
+        });
         Ok(())
     }
 
     async fn run(&mut self, cx: &Context) -> Result<(), RunError> {
-        let Some((listener, service, memory, meters)) = self.ready.take() else {
+        let Some(ready) = self.ready.take() else {
             return Err(RunError::message("the webhooks were not initialised"));
         };
+        let Ready {
+            socket,
+            front,
+            service,
+            memory,
+            meters,
+        } = ready;
         let service = service_fn(move |request| service.clone().call(request));
         let serving = serve(
-            listener,
+            front.listener(socket, Protocol::Http1),
             service,
-            self.limits,
-            meters.server(),
+            front.limits(Protocol::Http1),
+            front.server(meters.connections()),
             cx.cancel.clone(),
         );
         let forgetting = async {
@@ -163,9 +195,11 @@ impl Module for Webhook {
                 forget(cx, &memory).await;
             }
         };
+        // Neither of the two after it ends before the module is told to.
+        let besides = async { tokio::join!(forgetting, front.look_after(cx)) };
         tokio::select! {
             () = serving => Ok(()),
-            () = forgetting => Ok(()),
+            _ = besides => Ok(()),
         }
     }
 }
@@ -202,20 +236,21 @@ fn ranges(config: &Config) -> Option<BuildError> {
     let wrong = rows
         .into_iter()
         .filter(|(_, value, low, high)| value < low || value > high);
-    BuildError::join(
-        wrong.map(|(key, _, low, high)| fault(key, format!("must be from {low} to {high}"))),
-    )
+    let wrong =
+        wrong.map(|(key, _, low, high)| fault(key, format!("must be from {low} to {high}")));
+    BuildError::join(wrong.chain(config.bounds().faults()))
 }
 
 /// Nobody but this machine may deliver without a credential.
 fn refuse_open(config: &Config, is_wide: bool, routes: &[Arc<Route>]) -> Result<(), BuildError> {
     let open = routes.iter().find(|route| route.guard.is_open());
     match open {
-        Some(route) if is_wide => Err(fault(
+        Some(route) if is_wide && !config.asks_for_certificates() => Err(fault(
             "host",
             format!(
                 "other machines could reach `{}`, and route `{}` asks nobody who they are: set `host` to `127.0.0.1`, \
-                 or give the route `auth` (bearer, basic or hmac)",
+                 give the route `auth` (bearer, basic or hmac), or name the authority of its clients in \
+                 `tls.clientCaFile`",
                 config.host, route.id
             ),
         )),

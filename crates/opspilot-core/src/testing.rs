@@ -1,4 +1,7 @@
-//! Fakes for tests of modules: everything a context holds, in memory.
+//! Fakes for tests of modules: everything a context holds, in memory. And any bytes for parsers.
+
+pub mod fuzz;
+pub mod targets;
 
 use std::sync::Arc;
 

@@ -14,6 +14,8 @@ mod dead_letters;
 mod etag;
 mod executions;
 mod faults;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod guard;
 mod health;
 mod idempotency;

@@ -4,6 +4,8 @@
 
 mod claims;
 mod configured;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod issuer;
 mod key_set;
 mod provider;

@@ -10,6 +10,8 @@
 mod api;
 mod auth;
 mod dashboard;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 
 use opspilot_core::module::Factory;
 

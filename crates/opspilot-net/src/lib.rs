@@ -21,16 +21,18 @@
 
 mod bind;
 mod body;
+pub mod peers;
 mod problem;
 mod server;
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;
+pub mod tls;
 mod upgrade;
 
 pub use bind::{bind, bind_bounded, is_wide, parse_host};
 pub use body::{BodyError, read_body};
 pub use problem::{Answer, Problem, TrailedAnswer, answer, with_trailers};
-pub use server::{Limits, Peer, Protocol, ServerMetrics, serve};
+pub use server::{Limits, Listener, Peer, Protocol, ServerMetrics, Unserved, serve};
 pub use upgrade::{Upgraded, upgrade};
 
 pub use http_body_util::Full;

@@ -4,10 +4,12 @@
 //! protocol needs it (gRPC) and never beside HTTP/1.1: its multiplexing has limits of its own.
 
 mod admission;
+mod listener;
 mod stall;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -20,15 +22,17 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use opspilot_core::error::chain;
 use opspilot_core::metrics::{Counter, Gauge};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt as _};
 use tracing::{debug, error, warn};
 
+pub use self::listener::{Listener, Unserved};
+
 use self::admission::{Admission, Seat};
 use self::stall::StallGuard;
 use self::streams::{Idle, Owned};
+use self::wire::Wire;
 
 /// How long to wait when the system has no file descriptor for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -54,8 +58,19 @@ pub enum Protocol {
     /// HTTP/1.0 and 1.1.
     #[default]
     Http1,
-    /// HTTP/2 without TLS and without an upgrade, as gRPC clients speak it.
+    /// HTTP/2 without an upgrade, as gRPC clients speak it.
     Http2,
+}
+
+impl Protocol {
+    /// What it is called where client and server choose (ALPN).
+    #[must_use]
+    pub const fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Http1 => &["http/1.1"],
+            Self::Http2 => &["h2"],
+        }
+    }
 }
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
@@ -112,12 +127,12 @@ pub struct ServerMetrics {
 
 /// Serves `service` on `listener` until `cancel`, then lets open requests end within [`Limits::drain`]. Each request
 /// carries the [`Peer`] that sent it among its extensions. A connection that was [upgraded](crate::upgrade) belongs to
-/// whoever upgraded it, and still counts.
+/// whoever upgraded it, and still counts. Who is one too many is told so, and closed.
 ///
 /// # Cancel safety
 /// Dropping the future closes every connection.
 pub async fn serve<S, B>(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     service: S,
     limits: Limits,
     metrics: ServerMetrics,
@@ -130,7 +145,9 @@ pub async fn serve<S, B>(
     B::Data: Send,
     B::Error: Into<AnyError>,
 {
+    let listener = listener.into();
     let admission = Admission::new(limits, metrics.open);
+    let entrance = listener.entrance();
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -140,16 +157,29 @@ pub async fn serve<S, B>(
                 report(ended);
                 continue;
             }
-            accepted = listener.accept() => accepted,
+            accepted = listener.socket.accept() => accepted,
         };
         match accepted {
             Ok((stream, peer)) => match admission.admit(peer.ip()) {
-                Some(seat) => {
-                    let connection =
-                        converse(stream, Peer(peer), seat, service.clone(), cancel.clone());
-                    connections.spawn(connection);
+                Ok(seat) => {
+                    // Small answers must not wait for acknowledgements of earlier ones; a socket that is gone fails
+                    // later anyway.
+                    stream.set_nodelay(true).ok();
+                    let (entrance, service) = (entrance.clone(), service.clone());
+                    let cancel = cancel.clone();
+                    connections.spawn(async move {
+                        let opened = cancel.run_until_cancelled(entrance.open(stream, peer));
+                        if let Some(Some(wire)) = opened.await {
+                            converse(wire, Peer(peer), seat, service, cancel).await;
+                        }
+                    });
                 }
-                None => drop(metrics.refused.inc()),
+                Err(refused) => {
+                    metrics.refused.inc();
+                    if let Some(farewell) = entrance.refuse(peer, refused, limits.protocol) {
+                        connections.spawn(farewell.say(stream));
+                    }
+                }
             },
             Err(failure) => {
                 warn!(error = %chain(&failure), "cannot accept a connection");
@@ -164,13 +194,8 @@ pub async fn serve<S, B>(
 }
 
 /// Serves one connection until it ends or is upgraded; after `cancel`, until its present requests are answered.
-async fn converse<S, B>(
-    stream: TcpStream,
-    peer: Peer,
-    seat: Seat,
-    service: S,
-    cancel: CancellationToken,
-) where
+async fn converse<S, B>(wire: Wire, peer: Peer, seat: Seat, service: S, cancel: CancellationToken)
+where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
     S: Clone + Send + 'static,
     S::Future: Send + 'static,
@@ -178,10 +203,8 @@ async fn converse<S, B>(
     B::Data: Send,
     B::Error: Into<AnyError>,
 {
-    // Small answers must not wait for acknowledgements of earlier ones; a socket that is gone fails later anyway.
-    stream.set_nodelay(true).ok();
-    let limits = seat.limits();
-    let io = TokioIo::new(StallGuard::new(stream, limits.stall).seated(seat));
+    let limits = seat.limits;
+    let io = TokioIo::new(StallGuard::new(wire, limits.stall).seated(seat));
     let idle = Idle::new(limits);
     let counted = idle.clone();
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {

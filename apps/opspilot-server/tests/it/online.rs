@@ -136,17 +136,47 @@ fn programs_get_every_trial() {
 fn a_server_that_runs_is_told_of_and_is_no_fault() {
     let site = Site::new();
     site.write("app.log", "fine\n");
-    let settings = with(settings(&site), "/modules/ui.api/port", json!(free_port()));
+    let mut settings = with(settings(&site), "/modules/ui.api/port", json!(free_port()));
+    let modules = [
+        (
+            "connector.syslog",
+            json!({ "enabled": true, "protocol": "tcp", "port": free_port() }),
+        ),
+        (
+            "connector.webhook",
+            json!({ "enabled": true, "port": free_port() }),
+        ),
+        (
+            "connector.otlp",
+            json!({ "enabled": true, "httpPort": free_port(), "grpcPort": free_port() }),
+        ),
+    ];
+    for (module, options) in modules {
+        settings = with(settings, &format!("/modules/{module}"), options);
+    }
     site.configure(&settings);
-    let _server = Server::start(&site);
+    let server = Server::start(&site);
     let ended = check(&site, &settings, &[]);
     assert_eq!(ended.code(), 0, "{}{}", ended.stdout, ended.stderr);
     let rows = [
         "in use by process ",
         "an OpsPilot that is running listens there",
+        "the OpsPilot that runs with this configuration listens there",
     ];
+    let own = ended.stdout.matches(rows[2]).count();
+    assert_eq!(own, 4, "{}", ended.stdout);
     for row in rows {
         assert!(ended.stdout.contains(row), "no `{row}`\n{}", ended.stdout);
+    }
+    let messages = server.messages();
+    for (module, words) in [
+        ("connector.otlp", "telemetry is taken"),
+        ("connector.webhook", "webhooks are taken"),
+    ] {
+        let line = messages.lines().find(|line| line.contains(words));
+        let is_named =
+            line.is_some_and(|line| line.contains(&format!("module{{id=\"{module}\"}}")));
+        assert!(is_named, "{messages}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! One stream: the content of one file, read record by record wherever the file went.
 
 mod delivering;
-mod latin1;
+pub(super) mod latin1;
 mod reading;
 mod saving;
 

@@ -8,7 +8,9 @@ use ipnet::IpNet;
 use opspilot_core::module::{Trial, TrialContext};
 
 use super::CheckedEndpoint;
+use super::config::Method;
 use super::probe::{Network, Outcome, once};
+use super::target::{self, Place, Target};
 
 /// The most probes under way at once.
 const AT_ONCE: usize = 256;
@@ -19,6 +21,62 @@ pub(super) struct Tried {
     /// Its id and its URL, without what follows a `?`.
     pub(super) name: String,
     pub(super) outcome: Outcome,
+}
+
+/// What `check --online` does with an endpoint whose probe might change something: a connection, with a handshake where
+/// the probe has one, in place of a POST.
+pub(super) fn harmless(endpoint: &CheckedEndpoint) -> Option<CheckedEndpoint> {
+    let Target::Http(url) = &endpoint.target else {
+        return None;
+    };
+    let place = Place {
+        host: target::host(url),
+        port: url.port_or_known_default()?,
+    };
+    let is_encrypted = endpoint.target.has_certificate();
+    (endpoint.method == Method::Post).then(|| CheckedEndpoint {
+        target: if is_encrypted {
+            Target::Tls(place)
+        } else {
+            Target::Tcp(place)
+        },
+        ..endpoint.clone()
+    })
+}
+
+/// Tries every endpoint once, without retries and without a POST, and gives the outcomes in their order.
+///
+/// # Cancel safety
+/// Dropping the future ends all probes.
+pub(super) async fn try_harmlessly(
+    endpoints: &[Arc<CheckedEndpoint>],
+    networks: &[IpNet],
+    cx: &TrialContext,
+) -> Vec<Trial> {
+    let changed: Vec<_> = endpoints
+        .iter()
+        .map(|endpoint| harmless(endpoint))
+        .collect();
+    let own = endpoints.iter().zip(&changed);
+    let own: Vec<_> = own
+        .map(|(endpoint, changed)| {
+            changed
+                .clone()
+                .map_or_else(|| Arc::clone(endpoint), Arc::new)
+        })
+        .collect();
+    let tried = try_all(&own, networks, cx).await;
+    let noted = tried.into_iter().zip(changed).map(|(mut tried, changed)| {
+        if changed.is_some()
+            && let Ok(note) = &mut tried.outcome.result
+        {
+            let unsent = "a connection was made; the POST itself is not sent by a check";
+            let told = note.take().map(|note| format!("{note}; {unsent}"));
+            *note = Some(told.unwrap_or_else(|| unsent.to_owned()));
+        }
+        Trial::from(tried)
+    });
+    noted.collect()
 }
 
 /// Tries every endpoint once, without retries, and gives the outcomes in their order.

@@ -77,7 +77,9 @@ impl<'a> Place<'a> {
         };
         let sequence = part("s")?;
         let is_id = sequence.len() == 32 && sequence.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let number = u64::from_str_radix(part("i")?, 16).ok()?;
+        // Behind each entry there is a place for another.
+        let number = u64::from_str_radix(part("i")?, 16).ok();
+        let number = number.filter(|number| *number < u64::MAX)?;
         is_id.then_some(Self { sequence, number })
     }
 }

@@ -12,7 +12,7 @@ mod reader;
 mod roster;
 mod runs;
 mod selection;
-mod text;
+pub(super) mod text;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;

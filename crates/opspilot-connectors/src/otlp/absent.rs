@@ -17,5 +17,7 @@ impl Receiver {
     }
 
     #[expect(clippy::unused_async, reason = "the signature of the receiver")]
-    pub(super) async fn run(self, _: &Context) {}
+    pub(super) async fn run(self, _: &Context) -> Result<(), RunError> {
+        match self {}
+    }
 }

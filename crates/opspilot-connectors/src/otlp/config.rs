@@ -5,9 +5,12 @@ use std::net::IpAddr;
 
 use opspilot_core::config::{KeyPath, Secret};
 use opspilot_core::module::BuildError;
+use opspilot_net::tls::TlsFiles;
 use opspilot_net::{is_wide, parse_host};
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+use crate::listen::front::Bounds;
 
 /// The shortest token, in bytes.
 const SHORTEST: usize = 16;
@@ -25,7 +28,8 @@ const SHORTEST: usize = 16;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Config {
-    /// The address to listen on: an IP address, or `localhost`. One that other machines reach needs `token`.
+    /// The address to listen on: an IP address, or `localhost`. One that other machines reach needs `token`, or `tls`
+    /// with `clientCaFile`.
     pub host: String,
     /// What is spoken.
     #[schemars(length(min = 1))]
@@ -34,6 +38,17 @@ pub struct Config {
     pub http_port: u16,
     /// The TCP port for gRPC, from 1 to 65535; 0 takes any free one.
     pub grpc_port: u16,
+    /// Certificate and key. Without them nothing is encrypted, so tokens and what is sent can be read on the way.
+    pub tls: Option<TlsFiles>,
+    /// The most open connections, 1 to 100,000; further ones are told so and closed.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_connections: usize,
+    /// The most open connections of one peer, 1 to 100,000.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_connections_per_peer: usize,
+    /// How many requests a second one peer may send, with a second's worth at once; 0 for no bound. Further ones are
+    /// sent back with 429, with gRPC `RESOURCE_EXHAUSTED`.
+    pub max_requests_per_second_per_peer: u32,
     /// What exporters send as `Authorization: Bearer TOKEN`, at least 16 characters. Absent: whoever reaches the port
     /// may send.
     pub token: Option<Secret>,
@@ -70,6 +85,10 @@ impl Default for Config {
             protocols: vec![Protocol::Http, Protocol::Grpc],
             http_port: 4318,
             grpc_port: 4317,
+            tls: None,
+            max_connections: 512,
+            max_connections_per_peer: 128,
+            max_requests_per_second_per_peer: 500,
             token: None,
             slow_span_ms: None,
             max_body_bytes: 4 << 20,
@@ -86,10 +105,10 @@ impl Config {
         let mut faults = Vec::new();
         match (parse_host(&self.host), &self.token) {
             (Err(message), _) => faults.push(fault("host", message)),
-            (Ok(host), None) if is_wide(host) => {
+            (Ok(host), None) if is_wide(host) && !self.asks_for_certificates() => {
                 let message = format!(
                     "other machines could reach `{}`, and nobody would ask them who they are: set `host` to \
-                     `127.0.0.1`, or set `token`",
+                     `127.0.0.1`, set `token`, or name the authority of their certificates in `tls.clientCaFile`",
                     self.host
                 );
                 faults.push(fault("host", message));
@@ -128,7 +147,21 @@ impl Config {
                 faults.push(fault(key, format!("must be from {low} to {high}")));
             }
         }
+        faults.extend(self.bounds().faults());
         BuildError::join(faults).map_or(Ok(()), Err)
+    }
+
+    fn asks_for_certificates(&self) -> bool {
+        let tls = self.tls.as_ref();
+        tls.is_some_and(|tls| tls.client_ca_file.is_some())
+    }
+
+    pub(super) fn bounds(&self) -> Bounds {
+        Bounds {
+            connections: self.max_connections,
+            per_peer: self.max_connections_per_peer,
+            per_second: self.max_requests_per_second_per_peer,
+        }
     }
 
     /// The address; checked before.

@@ -1,7 +1,9 @@
 //! OTLP over gRPC: unary calls alone, over the HTTP/2 of `opspilot-net`.
 //!
 //! Source: <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>. A message is five bytes (compressed or not,
-//! and its length) and its content; the outcome comes in trailers.
+//! and its length) and its content; the outcome comes in trailers. Which codes have an exporter send again is said by
+//! <https://opentelemetry.io/docs/specs/otlp/#failures>, and which code compression asks for by
+//! <https://github.com/grpc/grpc/blob/master/doc/compression.md>.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,7 +19,8 @@ use prost::Message;
 use super::Protocol;
 use super::http::response;
 use super::read::{self, Encoding, Kind};
-use super::receiver::{BODY, RETRY, Shared, Trouble};
+use super::receiver::{BODY, BUSY, RETRY, Shared, Trouble};
+use crate::listen::front;
 
 /// The five bytes before a message.
 const PREFIX: usize = 5;
@@ -37,9 +40,9 @@ pub(super) struct Status {
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Detail {
     #[prost(string, tag = "1")]
-    type_url: String,
+    pub(super) type_url: String,
     #[prost(bytes = "vec", tag = "2")]
-    value: Vec<u8>,
+    pub(super) value: Vec<u8>,
 }
 
 /// `google.rpc.RetryInfo`.
@@ -60,7 +63,8 @@ struct Delay {
 struct Failure {
     code: i32,
     message: String,
-    retry: bool,
+    /// After how many seconds to send again, if that makes sense.
+    retry: Option<u32>,
 }
 
 const INVALID_ARGUMENT: i32 = 3;
@@ -68,6 +72,7 @@ const DEADLINE_EXCEEDED: i32 = 4;
 const PERMISSION_DENIED: i32 = 7;
 const RESOURCE_EXHAUSTED: i32 = 8;
 const UNIMPLEMENTED: i32 = 12;
+const INTERNAL: i32 = 13;
 const UNAVAILABLE: i32 = 14;
 const UNAUTHENTICATED: i32 = 16;
 
@@ -88,6 +93,7 @@ pub(super) async fn call(
 }
 
 async fn take(shared: &Arc<Shared>, request: Request<Incoming>) -> Result<Vec<u8>, Failure> {
+    shared.within_rate(&request)?;
     let kind = match request.uri().path() {
         "/opentelemetry.proto.collector.logs.v1.LogsService/Export" => Kind::Logs,
         "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export" => Kind::Metrics,
@@ -114,7 +120,7 @@ async fn take(shared: &Arc<Shared>, request: Request<Incoming>) -> Result<Vec<u8
         .ok_or_else(|| Failure::new(INVALID_ARGUMENT, "the body is not one gRPC message"))?;
     if is_compressed && !can_unpack {
         let message = "the message is compressed, and `grpc-encoding` does not say how";
-        return Err(Failure::new(INVALID_ARGUMENT, message));
+        return Err(Failure::new(INTERNAL, message));
     }
     let message = read::Request {
         kind,
@@ -161,7 +167,7 @@ impl Failure {
         Self {
             code,
             message: message.into(),
-            retry: false,
+            retry: None,
         }
     }
 
@@ -171,10 +177,10 @@ impl Failure {
         if let Ok(message) = HeaderValue::from_str(&percent_encoded(&self.message)) {
             trailers.insert("grpc-message", message);
         }
-        if self.retry {
+        if let Some(seconds) = self.retry {
             let info = RetryInfo {
                 retry_delay: Some(Delay {
-                    seconds: RETRY.into(),
+                    seconds: seconds.into(),
                 }),
             };
             let status = Status {
@@ -207,6 +213,11 @@ fn percent_encoded(text: &str) -> String {
 impl From<Trouble> for Failure {
     fn from(trouble: Trouble) -> Self {
         match trouble {
+            // With the delay, exporters send it again; without, as for what is too large, they must not.
+            Trouble::Busy => Self {
+                retry: Some(front::RETRY),
+                ..Self::new(RESOURCE_EXHAUSTED, BUSY)
+            },
             Trouble::Unauthenticated => Self::new(UNAUTHENTICATED, "the token is not accepted"),
             Trouble::Foreign => {
                 Self::new(PERMISSION_DENIED, "web pages may not send telemetry here")
@@ -222,7 +233,7 @@ impl From<Trouble> for Failure {
             Trouble::TooLarge(message) => Self::new(RESOURCE_EXHAUSTED, message),
             Trouble::Invalid(message) => Self::new(INVALID_ARGUMENT, message),
             Trouble::Unavailable(unavailable) => Self {
-                retry: true,
+                retry: Some(RETRY),
                 ..Self::new(UNAVAILABLE, unavailable.detail())
             },
         }

@@ -22,7 +22,8 @@ use serde_json::json;
 use super::Protocol;
 use super::grpc::Status;
 use super::read::{self, Encoding, Kind};
-use super::receiver::{BODY, RETRY, Shared, Stored, Trouble};
+use super::receiver::{BODY, BUSY, RETRY, Shared, Stored, Trouble};
+use crate::listen::front;
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
@@ -31,7 +32,8 @@ const JSON: &str = "application/json";
 struct Refusal {
     status: u16,
     message: String,
-    retry: bool,
+    /// After how many seconds to send again, if that makes sense.
+    retry: Option<u32>,
 }
 
 /// Answers one request.
@@ -51,6 +53,7 @@ async fn take(
     request: Request<Incoming>,
     encoding: Option<Encoding>,
 ) -> Result<(Kind, Stored), Refusal> {
+    shared.within_rate(&request)?;
     let kind = match request.uri().path() {
         "/v1/logs" => Kind::Logs,
         "/v1/metrics" => Kind::Metrics,
@@ -170,13 +173,14 @@ impl Refusal {
         Self {
             status,
             message: message.into(),
-            retry: false,
+            retry: None,
         }
     }
 
     fn answer(self, encoding: Encoding) -> Answer {
         // The number is that of `google.rpc.Code`; exporters look at the HTTP status.
         let code = match StatusCode::from_u16(self.status) {
+            Ok(StatusCode::TOO_MANY_REQUESTS) => 8,
             Ok(StatusCode::UNAUTHORIZED) => 16,
             Ok(StatusCode::SERVICE_UNAVAILABLE) => 14,
             _ => 3,
@@ -194,8 +198,8 @@ impl Refusal {
         };
         let mut answer = with_body(self.status, encoding, bytes);
         let headers = answer.headers_mut();
-        if self.retry {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY));
+        if let Some(seconds) = self.retry {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.status == 401 {
             let challenge = HeaderValue::from_static("Bearer realm=\"opspilot\"");
@@ -208,6 +212,10 @@ impl Refusal {
 impl From<Trouble> for Refusal {
     fn from(trouble: Trouble) -> Self {
         match trouble {
+            Trouble::Busy => Self {
+                retry: Some(front::RETRY),
+                ..Self::new(429, BUSY)
+            },
             Trouble::Unauthenticated => Self::new(401, "the token is not accepted"),
             Trouble::Foreign => Self::new(403, "web pages may not send telemetry here"),
             Trouble::Body(error) => {
@@ -221,7 +229,7 @@ impl From<Trouble> for Refusal {
             Trouble::TooLarge(message) => Self::new(413, message),
             Trouble::Invalid(message) => Self::new(400, message),
             Trouble::Unavailable(unavailable) => Self {
-                retry: true,
+                retry: Some(RETRY),
                 ..Self::new(503, unavailable.detail())
             },
         }

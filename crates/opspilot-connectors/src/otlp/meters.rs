@@ -15,7 +15,7 @@ pub(super) const ITEMS: MetricSpec = MetricSpec::counter(
 pub(super) const REFUSED: MetricSpec = MetricSpec::counter(
     "opspilot_otlp_refused_total",
     &["reason"],
-    "Connections and requests refused for the sake of safety: connections, credential, origin.",
+    "Connections and requests refused for the sake of safety: connections, handshake, rate, credential, origin.",
 );
 pub(super) const CONNECTIONS: MetricSpec = MetricSpec::gauge(
     "opspilot_otlp_connections",

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use opspilot_core::config::Secret;
 use opspilot_core::module::{Context, RunError};
 use opspilot_core::signal::{Ack, LogBatch, LogBatchBuilder, LogSource};
 use opspilot_net::{
-    BodyError, HeaderMap, Limits, Protocol as Wire, ServerMetrics, bind, header, serve, service_fn,
+    BodyError, HeaderMap, Protocol as Wire, ServerMetrics, bind, header, serve, service_fn,
 };
 use ring::digest;
 use tokio::net::TcpListener;
@@ -19,12 +20,17 @@ use super::meters::{CONNECTIONS, ITEMS, REFUSED, REQUESTS};
 use super::read::{Export, Group, Kind, ReadError, RecordFacts, Request, Rules};
 use super::{Config, Protocol, grpc, http};
 use crate::intake::{Desk, PushedStream, Unavailable, settlement, stored};
+use crate::listen::front::Front;
 
 /// How many requests are decoded at a time: a small message may become a large one in memory.
 const DECODING: usize = 2;
 
 /// After how many seconds to send again.
 pub(super) const RETRY: u32 = 5;
+
+/// What senders hear that send too fast.
+pub(super) const BUSY: &str =
+    "this machine sends too many requests; send this one again later, or larger batches";
 
 /// How long a body may take to arrive.
 pub(super) const BODY: Duration = Duration::from_secs(15);
@@ -40,6 +46,7 @@ pub(super) struct Receiver {
 #[derive(Debug)]
 pub(super) struct Shared {
     cx: Context,
+    front: Front,
     desk: Desk,
     stream: Arc<Mutex<PushedStream>>,
     decoding: Arc<Semaphore>,
@@ -51,6 +58,7 @@ pub(super) struct Shared {
 /// What to answer when a request is not stored.
 #[derive(Debug)]
 pub(super) enum Trouble {
+    Busy,
     Unauthenticated,
     Foreign,
     Body(BodyError),
@@ -69,6 +77,8 @@ pub(super) struct Stored {
 impl Receiver {
     /// Binds the ports.
     pub(super) async fn open(cx: &Context, config: &Config) -> Result<Self, RunError> {
+        let tls = (config.tls.as_ref(), &[Wire::Http1, Wire::Http2][..]);
+        let front = Front::open(cx, tls, config.bounds(), &REFUSED).await?;
         let mut listeners = Vec::new();
         let wanted = [
             (Protocol::Http, config.http_port, "httpPort"),
@@ -82,7 +92,8 @@ impl Receiver {
                     .local_addr()
                     .map_err(|error| RunError::new("the socket is not usable", error))?;
                 cx.health.detail(detail, bound.port());
-                info!(address = %bound, protocol = ?protocol, "telemetry is taken");
+                let scheme = front.scheme();
+                info!(address = %bound, scheme, protocol = ?protocol, "telemetry is taken");
                 listeners.push((protocol, listener));
             }
         }
@@ -90,6 +101,7 @@ impl Receiver {
         let stream = PushedStream::open(cx, "otlp").await?;
         let shared = Shared {
             cx: cx.clone(),
+            front,
             desk: Desk::new(cx, config.max_in_flight, patience),
             stream: Arc::new(Mutex::new(stream)),
             decoding: Arc::new(Semaphore::new(DECODING)),
@@ -107,23 +119,23 @@ impl Receiver {
     }
 
     /// Serves until the module is cancelled.
-    pub(super) async fn run(self, cx: &Context) {
+    pub(super) async fn run(self, cx: &Context) -> Result<(), RunError> {
         let Self { shared, listeners } = self;
-        let serving = listeners.into_iter().map(|(protocol, listener)| {
+        let front = shared.front.clone();
+        let serving = listeners.into_iter().map(|(protocol, socket)| {
             let shared = Arc::clone(&shared);
             async move {
                 let (metrics, cancel) = (shared.server(protocol), cx.cancel.clone());
+                let wire = protocol.wire();
+                let limits = shared.front.limits(wire);
+                let listener = shared.front.listener(socket, wire);
                 match protocol {
                     Protocol::Http => {
                         let service =
                             service_fn(move |request| http::call(Arc::clone(&shared), request));
-                        serve(listener, service, Limits::default(), metrics, cancel).await;
+                        serve(listener, service, limits, metrics, cancel).await;
                     }
                     Protocol::Grpc => {
-                        let limits = Limits {
-                            protocol: Wire::Http2,
-                            ..Limits::default()
-                        };
                         let service =
                             service_fn(move |request| grpc::call(Arc::clone(&shared), request));
                         serve(listener, service, limits, metrics, cancel).await;
@@ -131,12 +143,17 @@ impl Receiver {
                 }
             }
         });
-        let mut serving: Vec<_> = serving.map(Box::pin).collect();
-        // At most two; the second is polled by the first's side.
-        match (serving.pop(), serving.pop()) {
-            (Some(one), Some(other)) => drop(tokio::join!(one, other)),
-            (Some(one), None) => one.await,
-            (None, _) => cx.cancel.cancelled().await,
+        let serving = join_all(serving.map(Box::pin));
+        let (_, looked_after) = tokio::join!(serving, front.look_after(cx));
+        looked_after
+    }
+}
+
+impl Protocol {
+    const fn wire(self) -> Wire {
+        match self {
+            Self::Http => Wire::Http1,
+            Self::Grpc => Wire::Http2,
         }
     }
 }
@@ -152,6 +169,12 @@ fn hash(value: &[u8]) -> [u8; 32] {
 }
 
 impl Shared {
+    /// Counts a request of its sender, whatever becomes of it.
+    pub(super) fn within_rate<B>(&self, request: &opspilot_net::Request<B>) -> Result<(), Trouble> {
+        let peer = request.extensions().get();
+        self.front.admit(peer).then_some(()).ok_or(Trouble::Busy)
+    }
+
     /// Checks what needs no body, and makes room for it.
     pub(super) fn admit(&self, headers: &HeaderMap) -> Result<OwnedSemaphorePermit, Trouble> {
         if let Some(expected) = &self.token {
@@ -292,11 +315,8 @@ impl Shared {
             Protocol::Http => "http",
             Protocol::Grpc => "grpc",
         };
-        let metrics = &self.cx.metrics;
-        ServerMetrics {
-            open: metrics.gauge(&CONNECTIONS, &[("protocol", label)]),
-            refused: metrics.counter(&REFUSED, &[("reason", "connections")]),
-        }
+        let open = self.cx.metrics.gauge(&CONNECTIONS, &[("protocol", label)]);
+        self.front.server(open)
     }
 }
 

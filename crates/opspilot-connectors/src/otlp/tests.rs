@@ -1,5 +1,6 @@
 //! Requests over connections, from the first byte to the acknowledged batch.
 
+mod grpc;
 mod real;
 mod requests;
 

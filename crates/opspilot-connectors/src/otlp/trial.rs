@@ -3,33 +3,26 @@
 use std::net::SocketAddr;
 
 use futures_util::future::join_all;
-use opspilot_core::error::chain;
 use opspilot_core::module::{Trial, TrialContext};
-use opspilot_net::bind;
 
 use super::{Config, Protocol};
+use crate::listen::front::try_address;
 
 /// Listens where each protocol would be taken.
 pub(super) async fn try_ports(config: &Config, cx: &TrialContext) -> Vec<Trial> {
     let ports = [
-        (Protocol::Http, config.http_port, "http"),
-        (Protocol::Grpc, config.grpc_port, "grpc"),
+        (Protocol::Http, config.http_port, "http", "httpPort"),
+        (Protocol::Grpc, config.grpc_port, "grpc", "grpcPort"),
     ];
     let spoken = ports
         .into_iter()
         .filter(|(protocol, ..)| config.speaks(*protocol));
-    let each = spoken.map(|(_, port, name)| {
+    let tls = config.tls.as_ref();
+    let suffix = if tls.is_some() { "s" } else { "" };
+    let each = spoken.map(|(_, port, name, key)| {
         let address = SocketAddr::new(config.address(), port);
-        cx.attempt(format!("{name}://{address}"), async move {
-            match bind(address, "modules.connector.otlp").await {
-                Ok(_) => Ok(None),
-                Err(error) => {
-                    // The ports of this module are called after their protocol.
-                    let own = format!("`modules.connector.otlp.{name}Port`");
-                    Err(chain(&error).replace("`modules.connector.otlp.port`", &own))
-                }
-            }
-        })
+        let work = try_address(cx, (address, tls), ("modules.connector.otlp", key));
+        cx.attempt(format!("{name}{suffix}://{address}"), work)
     });
     join_all(each).await
 }

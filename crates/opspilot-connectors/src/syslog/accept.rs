@@ -5,21 +5,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use opspilot_core::error::chain;
-use opspilot_core::module::{Context, HealthStatus, RunError, Tasks};
+use opspilot_core::module::{Context, RunError, Tasks};
+use opspilot_net::peers::Place;
+use opspilot_net::tls::RenewingTls;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::config::Endpoint;
 use super::connection::{Connection, Wire};
 use super::meters::Refusal;
 use super::shared::Shared;
-use crate::listen::bind;
-use crate::listen::peers::Place;
-use crate::listen::tls::RenewingTls;
-
-/// How long a peer may take to agree on encryption.
-const HANDSHAKE: Duration = Duration::from_secs(10);
+use crate::listen::{bind, renewal};
 
 /// The pause after a connection could not be accepted, for want of descriptors for example.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -41,11 +37,7 @@ impl Acceptor {
         endpoint: &Endpoint,
     ) -> Result<Self, RunError> {
         let tls = match endpoint.tls.clone() {
-            Some(files) => {
-                let opened = cx.tasks.blocking(|| RenewingTls::open(files)).await?;
-                let opened = opened.map_err(|error| RunError::new("cannot use TLS", error))?;
-                Some(Arc::new(opened))
-            }
+            Some(files) => Some(renewal::open(cx, files, &[]).await?),
             None => None,
         };
         let listener = bind::tcp(endpoint.address)
@@ -85,7 +77,7 @@ impl Acceptor {
 
     fn take(&self, tasks: &Tasks, stream: TcpStream, peer: SocketAddr) {
         let shared = Arc::clone(&self.shared);
-        let place = match shared.connections.admit(peer.ip().to_canonical()) {
+        let place = match shared.connections.admit(peer.ip()) {
             Ok(place) => place,
             Err(refused) => {
                 shared.meters.refused(Refusal::Limit);
@@ -103,19 +95,17 @@ impl Acceptor {
                 serve(shared, Wire::Plain(stream), peer, place),
             ),
             Some(tls) => {
-                let acceptor = tls.acceptor();
+                let tls = Arc::clone(tls);
                 tasks.spawn("connection", async move {
-                    let shaking = timeout(HANDSHAKE, acceptor.accept(stream));
                     let shaken = tokio::select! {
                         () = shared.cancel.cancelled() => return,
-                        shaken = shaking => shaken,
+                        shaken = tls.accept(stream) => shaken,
                     };
                     match shaken {
-                        Ok(Ok(stream)) => {
+                        Ok(stream) => {
                             serve(shared, Wire::Tls(Box::new(stream)), peer, place).await;
                         }
-                        Ok(Err(error)) => refuse(&shared, peer, &explain(&error)),
-                        Err(_) => refuse(&shared, peer, "it did not begin in time"),
+                        Err(reason) => refuse(&shared, peer, &reason),
                     }
                 });
             }
@@ -148,47 +138,4 @@ fn refuse(shared: &Shared, peer: SocketAddr, reason: &str) {
     shared
         .troubles
         .note("handshake", || format!("no TLS with {peer}: {reason}"));
-}
-
-/// Says what a failed handshake means.
-fn explain(error: &io::Error) -> String {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
-    match inner {
-        Some(rustls::Error::InvalidMessage(_)) => {
-            "it sends plain text: have it use TLS, or send to a listener with the protocol `tcp`"
-                .to_owned()
-        }
-        Some(rustls::Error::NoCertificatesPresented) => {
-            "it shows no certificate, and `clientCaFile` asks for one".to_owned()
-        }
-        Some(rustls::Error::InvalidCertificate(reason)) => {
-            format!("its certificate is refused: {reason}")
-        }
-        Some(rustls::Error::AlertReceived(alert)) => {
-            format!(
-                "it refuses our certificate or offer ({alert:?}): does it trust the authority behind `certFile`?"
-            )
-        }
-        _ => error.to_string(),
-    }
-}
-
-/// Reads certificates again that were written since; where that fails the old ones stay in use.
-pub(super) async fn renew(cx: &Context, renewing: &[Arc<RenewingTls>]) -> Result<(), RunError> {
-    for (index, tls) in renewing.iter().enumerate() {
-        let tls = Arc::clone(tls);
-        let cause = format!("certificate{index}");
-        match cx.tasks.blocking(move || tls.renew()).await? {
-            Ok(false) => {}
-            Ok(true) => {
-                tracing::info!(module = cx.id, "a renewed certificate is in use");
-                cx.health.clear(&cause);
-            }
-            Err(error) => {
-                let message = format!("the old certificate stays in use: {}", chain(&error));
-                cx.health.raise(cause, HealthStatus::Degraded, message);
-            }
-        }
-    }
-    Ok(())
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use opspilot_core::config::KeyPath;
 use opspilot_core::module::BuildError;
+use opspilot_net::tls::TlsFiles;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::header::Grammar;
 use crate::listen::bind::parse_host;
-use crate::listen::tls::TlsFiles;
 
 /// The options of `connector.syslog`.
 ///

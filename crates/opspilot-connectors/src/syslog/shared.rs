@@ -7,6 +7,7 @@ use opspilot_core::bus::ModuleBus;
 use opspilot_core::clock::Clock;
 use opspilot_core::module::{Context, HealthStatus, RunError};
 use opspilot_core::signal::{BufferPool, LogBatch, LogSource};
+use opspilot_net::peers::{Budgets, Connections, affordable};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,6 @@ use super::config::{Config, Protocol};
 use super::header::Grammar;
 use super::meters::{Meters, Reason};
 use super::positions::Positions;
-use crate::listen::peers::{Budgets, Connections, affordable};
 use crate::listen::troubles::Troubles;
 
 /// How long what was read may take to be handed over when the module stops.

@@ -1,5 +1,6 @@
 //! The module on a real bus, with real sockets.
 
+mod crowd;
 mod hostile;
 mod load;
 mod peers;

@@ -22,17 +22,22 @@ pub(super) async fn try_all(
 
 async fn listen(endpoint: &Endpoint, wanted: usize, cx: &TrialContext) -> Found {
     if endpoint.protocol == Protocol::Udp {
-        let (_, room) = bind::udp(endpoint.address, wanted).map_err(|error| chain(&error))?;
+        let room = match bind::udp(endpoint.address, wanted) {
+            Ok((_, room)) => room,
+            Err(error) => return cx.unless_own(&error, chain(&error)),
+        };
         let note = format!(
             "the system gives {room} of {wanted} bytes of buffer: raise `sysctl net.core.rmem_max`"
         );
         return Ok((room < wanted).then_some(note));
     }
     if let Some(files) = endpoint.tls.clone() {
-        let read = cx.tasks.blocking(move || files.server_config()).await;
+        let read = cx.tasks.blocking(move || files.server_config(&[])).await;
         let read = read.map_err(|error| chain(&error))?;
         read.map_err(|error| chain(&error))?;
     }
-    bind::tcp(endpoint.address).map_err(|error| chain(&error))?;
-    Ok(None)
+    match bind::tcp(endpoint.address) {
+        Ok(_) => Ok(None),
+        Err(error) => cx.unless_own(&error, chain(&error)),
+    }
 }

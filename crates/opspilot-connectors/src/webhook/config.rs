@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use opspilot_core::config::Secret;
 use opspilot_core::incident::Severity;
+use opspilot_net::tls::TlsFiles;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
+
+use crate::listen::front::Bounds;
 
 /// Options of `connector.webhook`.
 ///
@@ -39,10 +42,21 @@ use serde_json::Value;
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Config {
     /// The address to listen on: an IP address, or `localhost`. One that other machines reach needs `auth` on every
-    /// route.
+    /// route, or `tls` with `clientCaFile`.
     pub host: String,
     /// The TCP port, from 1 to 65535; 0 takes any free one.
     pub port: u16,
+    /// Certificate and key. Without them nothing is encrypted, so tokens and what is sent can be read on the way.
+    pub tls: Option<TlsFiles>,
+    /// The most open connections, 1 to 100,000; further ones are told so and closed.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_connections: usize,
+    /// The most open connections of one peer, 1 to 100,000.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_connections_per_peer: usize,
+    /// How many requests a second one peer may send, with a second's worth at once; 0 for no bound. Further ones are
+    /// sent back with 429.
+    pub max_requests_per_second_per_peer: u32,
     /// The largest body, in bytes, 1,024 to 16,777,216.
     #[schemars(range(min = 1_024, max = 16_777_216))]
     pub max_body_bytes: usize,
@@ -63,11 +77,31 @@ impl Default for Config {
         Self {
             host: "127.0.0.1".into(),
             port: 3004,
+            tls: None,
+            max_connections: 512,
+            max_connections_per_peer: 128,
+            max_requests_per_second_per_peer: 100,
             max_body_bytes: 1 << 20,
             max_in_flight: 16,
             timeout_ms: 10_000,
             routes: Vec::new(),
         }
+    }
+}
+
+impl Config {
+    pub(super) fn bounds(&self) -> Bounds {
+        Bounds {
+            connections: self.max_connections,
+            per_peer: self.max_connections_per_peer,
+            per_second: self.max_requests_per_second_per_peer,
+        }
+    }
+
+    /// True if only clients with a certificate are served.
+    pub(super) fn asks_for_certificates(&self) -> bool {
+        let tls = self.tls.as_ref();
+        tls.is_some_and(|tls| tls.client_ca_file.is_some())
     }
 }
 

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use opspilot_core::metrics::{MetricSpec, ModuleMetrics};
+use opspilot_core::metrics::{Gauge, MetricSpec, ModuleMetrics};
 use opspilot_core::module::{Context, HealthReporter};
-use opspilot_net::ServerMetrics;
 
 use super::publish::Taken;
 
@@ -19,10 +18,10 @@ const SIGNALS: MetricSpec = MetricSpec::counter(
     &["route", "kind"],
     "What deliveries said: created, repeated, resolved, unknown (the end of something never seen), line, truncated (left out by the sender).",
 );
-const REFUSED: MetricSpec = MetricSpec::counter(
+pub(super) const REFUSED: MetricSpec = MetricSpec::counter(
     "opspilot_webhook_refused_total",
     &["reason"],
-    "Connections and requests refused for the sake of safety: connections, origin, credential_missing, credential_wrong, signature_old.",
+    "Connections and requests refused for the sake of safety: connections, handshake, rate, origin, credential_missing, credential_wrong, signature_old.",
 );
 const CONNECTIONS: MetricSpec =
     MetricSpec::gauge("opspilot_webhook_connections", &[], "Open connections.");
@@ -79,10 +78,7 @@ impl Meters {
         }
     }
 
-    pub(super) fn server(&self) -> ServerMetrics {
-        ServerMetrics {
-            open: self.metrics.gauge(&CONNECTIONS, &[]),
-            refused: self.metrics.counter(&REFUSED, &[("reason", "connections")]),
-        }
+    pub(super) fn connections(&self) -> Gauge {
+        self.metrics.gauge(&CONNECTIONS, &[])
     }
 }

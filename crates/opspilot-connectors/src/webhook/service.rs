@@ -20,6 +20,7 @@ use super::github;
 use super::meters::Meters;
 use super::publish::Outlet;
 use crate::intake::{Desk, Unavailable};
+use crate::listen::front::{self, Front};
 
 /// How long a body may take to arrive.
 const BODY: Duration = Duration::from_secs(15);
@@ -38,6 +39,7 @@ pub(super) struct Service(Arc<Inner>);
 struct Inner {
     cx: Context,
     outlets: Vec<Arc<Outlet>>,
+    front: Front,
     desk: Desk,
     meters: Meters,
     body_limit: usize,
@@ -48,12 +50,13 @@ impl Service {
     pub(super) fn new(
         cx: &Context,
         outlets: Vec<Arc<Outlet>>,
-        desk: Desk,
+        (front, desk): (Front, Desk),
         (meters, body_limit): (Meters, usize),
     ) -> Self {
         Self(Arc::new(Inner {
             cx: cx.clone(),
             outlets,
+            front,
             desk,
             meters,
             body_limit,
@@ -64,6 +67,11 @@ impl Service {
     /// Answers one request.
     pub(super) async fn call(self, request: Request<Incoming>) -> Result<Answer, Infallible> {
         let inner = &*self.0;
+        if !inner.front.admit(request.extensions().get()) {
+            let detail = "this machine sends too many requests; send this one again later";
+            let problem = Problem::new(429, "too-many-requests", detail);
+            return Ok(problem.retry_after(front::RETRY).into_answer());
+        }
         let outlet = inner
             .outlets
             .iter()

@@ -1,6 +1,7 @@
 //! Deliveries over a connection, from the first byte to the stored incident.
 
 mod alertmanager;
+mod edge;
 mod harness;
 mod signatures;
 

@@ -1,5 +1,6 @@
 //! Trials: what `opspilot-server check --online` does once with everything a module reaches, without starting it.
 
+use std::error::Error;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -26,6 +27,8 @@ pub struct TrialContext {
     pub tasks: Tasks,
     /// How long one trial may take.
     pub limit: Duration,
+    /// True if a server that runs this configuration has the module at work now.
+    pub is_running: bool,
 }
 
 /// How one thing was that a module is configured to reach.
@@ -48,7 +51,26 @@ impl TrialContext {
             clock,
             tasks: Tasks::of(id),
             limit: LIMIT,
+            is_running: false,
         }
+    }
+
+    /// What a refusal to listen at an address comes to: `fault`, unless the address is taken and a server that runs this
+    /// configuration is the one that has it.
+    ///
+    /// # Errors
+    /// With `fault`.
+    pub fn unless_own(&self, error: &(dyn Error + 'static), fault: String) -> Found {
+        let mut causes = std::iter::successors(Some(error), |error| (*error).source());
+        let is_taken = causes.any(|cause| {
+            let refusal = cause.downcast_ref::<io::Error>();
+            refusal.is_some_and(|refusal| refusal.kind() == io::ErrorKind::AddrInUse)
+        });
+        if is_taken && self.is_running {
+            let note = "the OpsPilot that runs with this configuration listens there";
+            return Ok(Some(note.to_owned()));
+        }
+        Err(fault)
     }
 
     /// Tries the thing called `name`, for [`TrialContext::limit`] at most.
@@ -218,6 +240,20 @@ mod tests {
         assert!(!failed.is_ok() && failed.fault.as_deref() == Some("no\\u{1b}[2J"));
         let well = cx.attempt("c", async { Ok(Some("well".into())) }).await;
         assert!(well.is_ok() && well.note.as_deref() == Some("well"));
+    }
+
+    #[test]
+    fn a_port_of_the_running_server_is_no_fault() {
+        let refusal = |kind| RunError::new("cannot bind", io::Error::from(kind));
+        let taken = refusal(io::ErrorKind::AddrInUse);
+        let mut cx = context();
+        assert!(cx.unless_own(&taken, "taken".to_owned()).is_err());
+        cx.is_running = true;
+        let note = cx.unless_own(&taken, "taken".to_owned()).unwrap();
+        assert!(note.unwrap().contains("this configuration listens there"));
+        let denied = refusal(io::ErrorKind::PermissionDenied);
+        let fault = cx.unless_own(&denied, "denied".to_owned());
+        assert_eq!(fault.unwrap_err(), "denied");
     }
 
     #[test]

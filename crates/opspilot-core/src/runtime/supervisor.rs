@@ -112,7 +112,8 @@ impl Prepared {
     }
 
     pub(super) async fn init(&mut self) -> Result<(), RunError> {
-        self.module.init(&self.cx).await?;
+        let span = span(self.id());
+        self.module.init(&self.cx).instrument(span).await?;
         self.actor.enter(ModuleState::Initialised, None);
         Ok(())
     }
@@ -123,7 +124,7 @@ impl Prepared {
         } = self;
         let manifest = actor.factory.manifest();
         let cancel = actor.cancel.clone();
-        let span = tracing::info_span!("module", id = manifest.id);
+        let span = span(manifest.id);
         #[expect(
             clippy::disallowed_methods,
             reason = "the runtime owns this task and awaits it in `stop`"
@@ -135,6 +136,11 @@ impl Prepared {
             task,
         }
     }
+}
+
+/// What a module logs carries its id.
+fn span(id: &'static str) -> tracing::Span {
+    tracing::info_span!("module", id)
 }
 
 impl Supervised {

@@ -38,7 +38,7 @@ impl<S: Sync> FromRequestParts<S> for Params {
 }
 
 impl Params {
-    fn new(pairs: Vec<(String, String)>) -> Self {
+    pub(super) fn new(pairs: Vec<(String, String)>) -> Self {
         let mut params = Self {
             given: BTreeMap::new(),
             known: Vec::new(),

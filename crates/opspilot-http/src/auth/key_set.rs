@@ -57,7 +57,7 @@ impl std::fmt::Debug for Cache {
 }
 
 /// A key with the one algorithm it may be used with.
-struct Pinned {
+pub(super) struct Pinned {
     algorithm: JwtAlgorithm,
     key: DecodingKey,
 }
@@ -141,7 +141,7 @@ impl Cache {
 }
 
 /// The usable keys of a set: RSA and Ed25519, for signatures, with an id. A set never brings a shared secret.
-fn parse(bytes: &[u8]) -> Result<HashMap<String, Pinned>, String> {
+pub(super) fn parse(bytes: &[u8]) -> Result<HashMap<String, Pinned>, String> {
     let set: JwkSet =
         serde_json::from_slice(bytes).map_err(|error| format!("it is no key set: {error}"))?;
     let usable = set.keys.iter().take(SET_KEYS).filter_map(pinned);

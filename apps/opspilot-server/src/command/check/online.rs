@@ -1,5 +1,6 @@
 //! Trials of everything that the modules would reach, all at once.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +10,15 @@ use opspilot_core::config::Config;
 use opspilot_core::module::{DynModule, Trial, TrialContext};
 use tokio::task::JoinSet;
 
+use crate::client::Client;
 use crate::exit::Failure;
 use crate::setup::Setup;
 
 /// How long all trials of a module may take, should it not heed the time of each.
 const LIMIT: Duration = Duration::from_secs(20);
+
+/// How long a running server may take to say what it runs.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The name that the trials of the storage go by.
 const STORAGE: &str = "storage";
@@ -36,6 +41,7 @@ pub(super) fn try_all(
 
 async fn try_each(setup: &Setup, config: &Config) -> Result<Vec<(&'static str, Trial)>, Failure> {
     let clock: Arc<dyn Clock> = SystemClock::shared();
+    let at_work = at_work(setup, config).await;
     let mut running = JoinSet::new();
     let (section, cx) = (
         config.storage.clone(),
@@ -47,7 +53,8 @@ async fn try_each(setup: &Setup, config: &Config) -> Result<Vec<(&'static str, T
             continue;
         };
         let module = factory.build(options)?;
-        let cx = TrialContext::new(factory.manifest().id, Arc::clone(&clock));
+        let mut cx = TrialContext::new(factory.manifest().id, Arc::clone(&clock));
+        cx.is_running = at_work.contains(cx.id);
         running.spawn(async move { (index + 1, cx.id, try_one(module, &cx).await) });
     }
     let mut done = Vec::new();
@@ -59,6 +66,19 @@ async fn try_each(setup: &Setup, config: &Config) -> Result<Vec<(&'static str, T
         trials.into_iter().map(move |trial| (id, trial))
     };
     Ok(done.into_iter().flat_map(named).collect())
+}
+
+/// The modules of the server that runs with this configuration, if one answers where its API would be: their ports are
+/// taken by right.
+async fn at_work(setup: &Setup, config: &Config) -> BTreeSet<String> {
+    let asked = async {
+        let client = Client::new(setup, None, config).ok()?;
+        let health = client.get("/health").await.ok()?;
+        let modules = health.get("modules")?.as_object()?;
+        Some(modules.keys().cloned().collect())
+    };
+    let answered = tokio::time::timeout(PATIENCE, asked).await;
+    answered.ok().flatten().unwrap_or_default()
 }
 
 async fn try_one(mut module: Box<dyn DynModule>, cx: &TrialContext) -> Vec<Trial> {

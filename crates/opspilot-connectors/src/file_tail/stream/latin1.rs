@@ -6,7 +6,7 @@ use opspilot_core::signal::BufferPool;
 
 /// The records as UTF-8, each with a line feed behind it, and where they are. ISO 8859-1 is the first 256 characters
 /// of Unicode.
-pub(super) fn utf8_of_latin1(
+pub(in super::super) fn utf8_of_latin1(
     buffer: &[u8],
     ranges: &[Range<usize>],
     pool: &BufferPool,

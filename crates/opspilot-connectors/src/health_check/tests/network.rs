@@ -271,3 +271,28 @@ async fn a_listed_network_is_reached() {
     check(&[row("no address of a host")], "").await;
     check(&[row("")], "allowedNetworks: [0.0.0.0/8]").await;
 }
+
+#[tokio::test]
+async fn a_check_connects_where_a_probe_would_post() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let yaml = format!(
+        "endpoints:\n- {{id: a, name: A, url: 'http://127.0.0.1:{port}/pay', method: POST, body: '{{}}'}}\n\
+         - {{id: b, name: B, url: 'http://127.0.0.1:1/pay', method: POST}}"
+    );
+    let mut module = HealthCheck::new(config(&yaml)).unwrap();
+    let cx = TrialContext::new(MANIFEST.id, SystemClock::shared());
+    let (trials, received) = tokio::join!(module.trial(&cx), async {
+        let (mut peer, _) = listener.accept().await.unwrap();
+        let mut received = Vec::new();
+        tokio::io::AsyncReadExt::read_to_end(&mut peer, &mut received)
+            .await
+            .unwrap();
+        received
+    });
+    assert_eq!(received, b"", "nothing is sent");
+    let note = trials[0].note.as_deref().unwrap();
+    assert!(trials[0].is_ok() && note.contains("is not sent"), "{note}");
+    let fault = trials[1].fault.as_deref().unwrap();
+    assert!(fault.contains("connection refused"), "{fault}");
+}

@@ -94,6 +94,7 @@ fn what_is_no_cursor_is_no_place() {
         "s=95c7;i=1",
         &format!("s={id}"),
         &format!("s={id};i=xyz"),
+        &format!("s={id};i=ffffffffffffffff"),
         "i=1;s=--file=x",
     ] {
         assert_eq!(Place::parse(bad), None, "{bad}");

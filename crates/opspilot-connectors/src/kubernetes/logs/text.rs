@@ -7,14 +7,14 @@ const LONGEST: usize = 64 << 10;
 
 /// Cuts text into lines, however long they are.
 #[derive(Debug, Default)]
-pub(super) struct Text {
+pub(in super::super) struct Text {
     tail: Vec<u8>,
     is_cutting: bool,
 }
 
 impl Text {
     /// The whole lines that `bytes` brings, without their ends. `bytes` is empty afterwards.
-    pub(super) fn take(&mut self, bytes: &mut Vec<u8>) -> Vec<Vec<u8>> {
+    pub(in super::super) fn take(&mut self, bytes: &mut Vec<u8>) -> Vec<Vec<u8>> {
         let mut lines = Vec::new();
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let (text, is_whole) = match piece.split_last() {
@@ -37,7 +37,7 @@ impl Text {
     }
 
     /// A last line without an end. A log that was cut off has half of one, which comes again: it is for ends alone.
-    pub(super) fn rest(&mut self) -> Option<Vec<u8>> {
+    pub(in super::super) fn rest(&mut self) -> Option<Vec<u8>> {
         let rest = std::mem::take(&mut self.tail);
         (!rest.is_empty()).then_some(rest)
     }
@@ -45,15 +45,15 @@ impl Text {
 
 /// A line and its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Line<'a> {
+pub(in super::super) struct Line<'a> {
     /// Nanoseconds since 1970.
-    pub(super) time: u64,
-    pub(super) text: &'a [u8],
+    pub(in super::super) time: u64,
+    pub(in super::super) text: &'a [u8],
 }
 
 impl<'a> Line<'a> {
     /// `None` where no time is: the line is none of the container's, but the node's own ("unable to retrieve …").
-    pub(super) fn parse(line: &'a [u8]) -> Option<Self> {
+    pub(in super::super) fn parse(line: &'a [u8]) -> Option<Self> {
         let at = memchr::memchr(b' ', line).unwrap_or(line.len());
         let (stamp, text) = (line.get(..at)?, line.get(at + 1..).unwrap_or_default());
         let stamp = std::str::from_utf8(stamp).ok()?;
@@ -65,13 +65,16 @@ impl<'a> Line<'a> {
         });
         let nanos = value * 10_u64.pow(9 - count);
         Some(Self {
-            time: u64::try_from(whole).ok()?.checked_mul(1_000_000_000)? + nanos,
+            time: u64::try_from(whole)
+                .ok()?
+                .checked_mul(1_000_000_000)?
+                .checked_add(nanos)?,
             text,
         })
     }
 
     /// A hash of the line: FNV-1a of 64 bits.
-    pub(super) fn hash(&self) -> u64 {
+    pub(in super::super) fn hash(&self) -> u64 {
         self.text.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
         })

@@ -1,116 +1,25 @@
 //! Encryption, with certificates made by openssl.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::peers::{command, relay};
+use super::peers::relay;
 use super::*;
+use crate::listen::papers::Papers;
 
-/// Certificates in a folder: an authority, `server`, `client`, and a stranger's authority.
-struct Papers(tempfile::TempDir);
-
-impl Papers {
-    /// `None` if openssl is not installed.
-    fn new() -> Option<Self> {
-        let papers = Self(tempfile::tempdir().unwrap());
-        papers.authority("ca")?;
-        papers.authority("stranger")?;
-        papers.signed("server", "ca")?;
-        papers.signed("client", "ca")?;
-        papers.signed("foreign", "stranger")?;
-        Some(papers)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn openssl(&self, arguments: &str) -> Option<()> {
-        let mut openssl = command("openssl", "openssl")?;
-        let output = openssl
-            .args(arguments.split_whitespace())
-            .current_dir(self.0.path())
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
-        Some(())
-    }
-
-    fn authority(&self, name: &str) -> Option<()> {
-        self.openssl(&format!(
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN={name} -keyout {name}.key -out {name}.pem"
-        ))
-    }
-
-    fn signed(&self, name: &str, authority: &str) -> Option<()> {
-        std::fs::write(
-            self.path("names"),
-            "subjectAltName=DNS:localhost,IP:127.0.0.1\n",
-        )
-        .unwrap();
-        self.openssl(&format!(
-            "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN={name} -keyout {name}.key -out {name}.csr"
-        ))?;
-        self.openssl(&format!(
-            "x509 -req -days 2 -in {name}.csr -CA {authority}.pem -CAkey {authority}.key -CAcreateserial -extfile names -out {name}.pem"
-        ))
-    }
-
-    fn yaml(&self, with_clients: bool) -> String {
-        let file = |name: &str| self.path(name).display().to_string();
-        let clients = if with_clients {
-            format!(", clientCaFile: {}", file("ca.pem"))
-        } else {
-            String::new()
-        };
-        let (cert, key) = (file("server.pem"), file("server.key"));
-        format!("{{protocol: tls, port: 0, tls: {{certFile: {cert}, keyFile: {key}{clients}}}}}")
-    }
-
-    /// Connects, with the certificate `name` if one is named.
-    async fn connect(
-        &self,
-        address: SocketAddr,
-        name: Option<&str>,
-    ) -> std::io::Result<TlsStream<TcpStream>> {
-        let mut roots = RootCertStore::empty();
-        let authority = CertificateDer::from_pem_file(self.path("ca.pem")).unwrap();
-        roots.add(authority).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots);
-        let config = match name {
-            None => builder.with_no_client_auth(),
-            Some(name) => {
-                let chain = CertificateDer::from_pem_file(self.path(&format!("{name}.pem")));
-                let key = PrivateKeyDer::from_pem_file(self.path(&format!("{name}.key")));
-                builder
-                    .with_client_auth_cert(vec![chain.unwrap()], key.unwrap())
-                    .unwrap()
-            }
-        };
-        let stream = TcpStream::connect(address).await?;
-        let server = ServerName::try_from("localhost").unwrap();
-        TlsConnector::from(Arc::new(config))
-            .connect(server, stream)
-            .await
-    }
+fn yaml(papers: &Papers, with_clients: bool) -> String {
+    let tls = papers.tls(with_clients);
+    format!("{{protocol: tls, port: 0, tls: {tls}}}")
 }
 
 #[tokio::test]
 async fn a_client_with_a_certificate_is_served_and_named() {
     let Some(papers) = Papers::new() else { return };
     let bench = Bench::new().await;
-    let mut running = Running::start(&bench, &papers.yaml(true)).await;
+    let mut running = Running::start(&bench, &yaml(&papers, true)).await;
     let mut peer = papers
-        .connect(running.addresses[0], Some("client"))
+        .connect(running.addresses[0], Some("client"), &[])
         .await
         .unwrap();
     let long = "z".repeat(6000);
@@ -146,7 +55,7 @@ async fn every_refusal_says_why_once_and_others_are_served() {
         ("plain", "it sends plain text"),
     ] {
         let bench = Bench::new().await;
-        let mut running = Running::start(&bench, &papers.yaml(true)).await;
+        let mut running = Running::start(&bench, &yaml(&papers, true)).await;
         for _ in 0..3 {
             if kind == "plain" {
                 let mut peer = running.connect().await;
@@ -158,7 +67,7 @@ async fn every_refusal_says_why_once_and_others_are_served() {
             } else {
                 let name = (kind == "foreign").then_some("foreign");
                 // With TLS 1.3 a client learns of a refusal only when it reads.
-                if let Ok(mut peer) = papers.connect(running.addresses[0], name).await {
+                if let Ok(mut peer) = papers.connect(running.addresses[0], name, &[]).await {
                     let mut rest = Vec::new();
                     drop(tokio::io::AsyncReadExt::read_to_end(&mut peer, &mut rest).await);
                 }
@@ -168,7 +77,7 @@ async fn every_refusal_says_why_once_and_others_are_served() {
         let message = running.health(HealthStatus::Degraded).await;
         assert!(message.contains(expected), "{kind}: {message}");
         let mut peer = papers
-            .connect(running.addresses[0], Some("client"))
+            .connect(running.addresses[0], Some("client"), &[])
             .await
             .unwrap();
         peer.write_all(b"<13>served\n").await.unwrap();
@@ -183,7 +92,7 @@ async fn files_that_cannot_be_used_are_named() {
     let Some(papers) = Papers::new() else { return };
     let bench = Bench::new().await;
     std::fs::write(papers.path("empty.pem"), "nothing").unwrap();
-    let place = papers.0.path().display();
+    let place = papers.folder().display();
     for (cert, key, client, expected) in [
         (
             "missing.pem",
@@ -230,13 +139,18 @@ async fn files_that_cannot_be_used_are_named() {
 async fn a_renewed_certificate_is_used_without_a_restart() {
     let Some(papers) = Papers::new() else { return };
     let bench = Bench::new().await;
-    let running = Running::start(&bench, &papers.yaml(false)).await;
+    let running = Running::start(&bench, &yaml(&papers, false)).await;
     let shown =
         |peer: &TlsStream<TcpStream>| peer.get_ref().1.peer_certificates().unwrap()[0].to_vec();
-    let before = shown(&papers.connect(running.addresses[0], None).await.unwrap());
+    let before = shown(
+        &papers
+            .connect(running.addresses[0], None, &[])
+            .await
+            .unwrap(),
+    );
     papers.signed("server", "ca").unwrap();
     for _ in 0..500 {
-        if let Ok(peer) = papers.connect(running.addresses[0], None).await
+        if let Ok(peer) = papers.connect(running.addresses[0], None, &[]).await
             && shown(&peer) != before
         {
             return running.stop().await;
@@ -257,9 +171,9 @@ async fn rsyslogd_is_understood_over_tls_with_a_client_certificate() {
         return;
     }
     let bench = Bench::new().await;
-    let mut running = Running::start(&bench, &papers.yaml(true)).await;
+    let mut running = Running::start(&bench, &yaml(&papers, true)).await;
     let port = running.addresses[0].port();
-    let place = papers.0.path().display();
+    let place = papers.folder().display();
     let globals = format!(
         r#"defaultNetstreamDriver="gtls" defaultNetstreamDriverCAFile="{place}/ca.pem" defaultNetstreamDriverCertFile="{place}/client.pem" defaultNetstreamDriverKeyFile="{place}/client.key""#
     );

@@ -1,5 +1,7 @@
 //! TLS for listeners, from files in the PEM form.
 
+mod handshake;
+
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -79,11 +81,12 @@ pub enum TlsError {
 }
 
 impl TlsFiles {
-    /// Reads the files; blocks for as long as that takes.
+    /// Reads the files; blocks for as long as that takes. `protocols` are those that clients may choose from (ALPN, RFC
+    /// 7301); with none, clients are not asked.
     ///
     /// # Errors
     /// When a file cannot be read or does not hold what it should.
-    pub fn server_config(&self) -> Result<Arc<ServerConfig>, TlsError> {
+    pub fn server_config(&self, protocols: &[&str]) -> Result<Arc<ServerConfig>, TlsError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let chain = certificates("certificate", &self.cert_file)?;
         let key = private_key(&self.key_file)?;
@@ -99,7 +102,11 @@ impl TlsFiles {
             Some(path) => builder.with_client_cert_verifier(verifier(path, provider)?),
             None => builder.with_no_client_auth(),
         };
-        let config = builder.with_single_cert(chain, key).map_err(pair)?;
+        let mut config = builder.with_single_cert(chain, key).map_err(pair)?;
+        config.alpn_protocols = protocols
+            .iter()
+            .map(|name| name.as_bytes().to_vec())
+            .collect();
         Ok(Arc::new(config))
     }
 
@@ -175,6 +182,7 @@ fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
 #[derive(Debug)]
 pub struct RenewingTls {
     files: TlsFiles,
+    protocols: &'static [&'static str],
     present: Mutex<Present>,
 }
 
@@ -189,16 +197,19 @@ impl RenewingTls {
     ///
     /// # Errors
     /// As [`TlsFiles::server_config`].
-    pub fn open(files: TlsFiles) -> Result<Self, TlsError> {
+    pub fn open(files: TlsFiles, protocols: &'static [&'static str]) -> Result<Self, TlsError> {
         let written = files.written();
-        let config = files.server_config()?;
+        let config = files.server_config(protocols)?;
         let present = Mutex::new(Present { config, written });
-        Ok(Self { files, present })
+        Ok(Self {
+            files,
+            protocols,
+            present,
+        })
     }
 
     /// What accepts the next connection.
-    #[must_use]
-    pub fn acceptor(&self) -> TlsAcceptor {
+    fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.lock().config))
     }
 
@@ -211,7 +222,7 @@ impl RenewingTls {
         if written == self.lock().written {
             return Ok(false);
         }
-        let config = self.files.server_config()?;
+        let config = self.files.server_config(self.protocols)?;
         *self.lock() = Present { config, written };
         Ok(true)
     }

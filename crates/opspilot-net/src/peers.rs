@@ -18,7 +18,15 @@ pub struct Connections(Arc<Inner>);
 struct Inner {
     most: usize,
     most_per_peer: usize,
-    open: Mutex<HashMap<IpAddr, usize>>,
+    most_of_loopback: usize,
+    open: Mutex<Open>,
+}
+
+/// Invariant: `all` is the sum of `by_peer`, which has no zeros.
+#[derive(Debug, Default)]
+struct Open {
+    all: usize,
+    by_peer: HashMap<IpAddr, usize>,
 }
 
 /// Why a connection is not taken.
@@ -54,9 +62,16 @@ impl Connections {
     /// Room for `most` connections, of which one peer may have `most_per_peer`.
     #[must_use]
     pub fn new(most: usize, most_per_peer: usize) -> Self {
+        Self::with_loopback(most, most_per_peer, most_per_peer)
+    }
+
+    /// As [`Connections::new`]; the programs of this machine, which share one address, may have `most_of_loopback`.
+    #[must_use]
+    pub fn with_loopback(most: usize, most_per_peer: usize, most_of_loopback: usize) -> Self {
         Self(Arc::new(Inner {
             most,
             most_per_peer,
+            most_of_loopback,
             open: Mutex::default(),
         }))
     }
@@ -66,15 +81,22 @@ impl Connections {
     /// # Errors
     /// When there is none.
     pub fn admit(&self, peer: IpAddr) -> Result<Place, Refused> {
+        let peer = peer.to_canonical();
+        let own_limit = if peer.is_loopback() {
+            self.0.most_of_loopback
+        } else {
+            self.0.most_per_peer
+        };
         let mut open = self.lock();
-        if open.values().sum::<usize>() >= self.0.most {
+        if open.all >= self.0.most {
             return Err(Refused::Full(self.0.most));
         }
-        let of_peer = open.entry(peer).or_default();
-        if *of_peer >= self.0.most_per_peer {
-            return Err(Refused::PeerFull(self.0.most_per_peer));
+        let own = open.by_peer.get(&peer).copied().unwrap_or(0);
+        if own >= own_limit {
+            return Err(Refused::PeerFull(own_limit));
         }
-        *of_peer += 1;
+        open.all += 1;
+        open.by_peer.insert(peer, own + 1);
         Ok(Place {
             connections: self.clone(),
             peer,
@@ -84,16 +106,16 @@ impl Connections {
     /// How many are open.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.lock().values().sum()
+        self.lock().all
     }
 
     /// True if none is open.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.lock().is_empty()
+        self.len() == 0
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<IpAddr, usize>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Open> {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -101,10 +123,11 @@ impl Connections {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut open = self.connections.lock();
-        if let Some(of_peer) = open.get_mut(&self.peer) {
-            *of_peer -= 1;
-            if *of_peer == 0 {
-                open.remove(&self.peer);
+        open.all -= 1;
+        if let Some(own) = open.by_peer.get_mut(&self.peer) {
+            *own -= 1;
+            if *own == 0 {
+                open.by_peer.remove(&self.peer);
             }
         }
     }
@@ -197,6 +220,22 @@ mod tests {
         drop(first);
         assert_eq!(connections.len(), 2);
         assert!(connections.admit(ONE).is_ok());
+        assert!(
+            connections.lock().by_peer.contains_key(&TWO),
+            "who is gone is forgotten"
+        );
+    }
+
+    #[test]
+    fn this_machine_has_a_bound_of_its_own_however_its_address_is_written() {
+        let connections = Connections::with_loopback(9, 1, 2);
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        let held = ["127.0.0.1", "::ffff:127.0.0.1"].map(|text| connections.admit(address(text)));
+        assert!(held.iter().all(Result::is_ok));
+        let third = connections.admit(address("127.0.0.1"));
+        assert_eq!(third.unwrap_err(), Refused::PeerFull(2));
+        drop(held);
+        assert!(connections.is_empty() && connections.lock().by_peer.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
