@@ -1,5 +1,6 @@
 //! The part that all detectors share: from batches to findings to stored events.
 
+mod counting;
 mod journey;
 mod meters;
 mod settling;
@@ -11,6 +12,7 @@ mod tests;
 use async_trait::async_trait;
 use opspilot_core::config::{ConfigErrors, ModuleOptions};
 use opspilot_core::module::{BuildError, Category, Context, Factory, Manifest, Module, RunError};
+use opspilot_core::rules::RuleKind;
 
 use self::journey::Journey;
 use crate::detector::{Detector, DetectorModule};
@@ -78,6 +80,10 @@ impl<D: DetectorModule> Module for Driven<D> {
             detector: Some(Box::new(D::new(&config)?)),
             journey: None,
         })
+    }
+
+    fn rules() -> Option<&'static dyn RuleKind> {
+        D::rules()
     }
 
     fn check(&self) -> Result<(), BuildError> {

@@ -5,6 +5,7 @@ mod number;
 mod series;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use opspilot_core::clock::Timestamp;
 use opspilot_core::event::IncidentCleared;
 use opspilot_core::incident::IncidentId;
 use opspilot_core::module::{BuildError, Manifest};
+use opspilot_core::rules::RuleKind;
 use opspilot_core::signal::{LogBatch, LogRecord, Sample};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -119,6 +121,10 @@ impl DetectorModule for Threshold {
             figures: Figures::default(),
             hits: Vec::new(),
         })
+    }
+
+    fn rules() -> Option<&'static dyn RuleKind> {
+        Some(&trial::ThresholdRules)
     }
 
     fn check(&self) -> Result<(), BuildError> {

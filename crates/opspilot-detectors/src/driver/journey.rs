@@ -12,6 +12,7 @@ use opspilot_core::signal::{Ack, LogBatch};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::counting::Counting;
 use super::meters::Meters;
 use super::settling::Settling;
 use super::snapshot::{self, Snapshot, Snapshots};
@@ -43,6 +44,7 @@ pub(super) struct Journey<D> {
     settling: Settling,
     snapshots: Snapshots,
     meters: Meters,
+    counting: Counting,
     findings: Vec<Finding>,
     now: Timestamp,
     /// Since when the stored state, and the shown figures, are behind.
@@ -87,6 +89,7 @@ impl<D: Detector + 'static> Journey<D> {
             settling: Settling::new(),
             snapshots,
             meters: Meters::of(cx),
+            counting: Counting::of(cx),
             findings: Vec::new(),
             now: cx.clock.now(),
             unsaved: None,
@@ -240,6 +243,7 @@ impl<D: Detector + 'static> Journey<D> {
         }
         for finding in self.findings.drain(..) {
             self.meters.finding(&finding);
+            self.counting.finding(&finding);
             match finding {
                 Finding::Created { position, event } => publication.push(Some(position), event),
                 Finding::Repeated {

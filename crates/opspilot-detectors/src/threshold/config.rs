@@ -219,7 +219,7 @@ impl Config {
 
 impl Rule {
     /// The patterns of a rule about lines.
-    fn compile(&self, index: usize) -> Result<Option<Patterns>, BuildError> {
+    pub(super) fn compile(&self, index: usize) -> Result<Option<Patterns>, BuildError> {
         if self.sample.is_some() {
             return Ok(None);
         }
@@ -235,7 +235,7 @@ impl Rule {
         Ok(Some(Patterns { metric, value }))
     }
 
-    fn faults(&self, index: usize) -> Vec<BuildError> {
+    pub(super) fn faults(&self, index: usize) -> Vec<BuildError> {
         let mut faults = self.subject_faults(index);
         let mut refuse = |key: &str, message: &str| {
             faults.push(BuildError::option(at(index).with_key(key), message));
@@ -341,7 +341,7 @@ impl Patterns {
 }
 
 impl LineTest {
-    fn failure(&self, rule: &Rule, patterns: &Patterns) -> Option<String> {
+    pub(super) fn failure(&self, rule: &Rule, patterns: &Patterns) -> Option<String> {
         let conditions = (&rule.demanded, &rule.excluded);
         let value = if patterns.metric.is_match(&self.line)
             && allow(conditions, || self.attributes.clone())

@@ -31,8 +31,15 @@ const MISSED: MetricSpec = MetricSpec::counter(
     "Events that listeners of the stream were told they missed.",
 );
 
+const VIOLATIONS: MetricSpec = MetricSpec::counter(
+    "opspilot_http_csp_reports_total",
+    &[],
+    "Reports of browsers that a page broke the dashboard's policy.",
+);
+
 /// The metrics of the module.
-pub(super) const METRICS: &[MetricSpec] = &[REQUESTS, ERRORS, REFUSED, CONNECTIONS, MISSED];
+pub(super) const METRICS: &[MetricSpec] =
+    &[REQUESTS, ERRORS, REFUSED, CONNECTIONS, MISSED, VIOLATIONS];
 
 /// Why a request or connection was refused.
 #[derive(Debug, Clone, Copy)]
@@ -96,6 +103,11 @@ impl ApiMetrics {
         self.metrics.counter(&MISSED, &[]).inc_by(count);
     }
 
+    /// Counts a report that a page broke the dashboard's policy.
+    pub(super) fn violated(&self) {
+        self.metrics.counter(&VIOLATIONS, &[]).inc();
+    }
+
     /// What the server counts.
     pub(super) fn server(&self) -> ServerMetrics {
         let reason = Refusal::Connections.as_str();
@@ -126,6 +138,7 @@ fn known(method: &Method) -> &'static str {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
         Method::POST => "POST",
+        Method::PUT => "PUT",
         Method::DELETE => "DELETE",
         Method::OPTIONS => "OPTIONS",
         _ => "other",

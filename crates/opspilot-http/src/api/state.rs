@@ -9,6 +9,7 @@ use opspilot_core::module::{Context, Health, HealthStatus};
 
 use super::access::Access;
 use super::config::Options;
+use super::csp::CspReports;
 use super::idempotency::Answers;
 use super::metrics::ApiMetrics;
 use super::names::Names;
@@ -65,6 +66,8 @@ pub(super) struct Shared {
     pub(super) answers: Answers,
     /// Hands events to whoever listens.
     pub(super) hub: Hub,
+    /// What browsers reported.
+    pub(super) csp: CspReports,
     /// The dashboard, where it can be served.
     pub(super) site: Option<Site>,
     limits: ApiLimits,
@@ -90,6 +93,7 @@ impl State {
             rate: RateLimiter::new(options.rate_limit),
             answers: Answers::default(),
             hub: Hub::default(),
+            csp: CspReports::default(),
             site: Site::new(&options.base_path),
             cx,
             limits: parts.limits,
