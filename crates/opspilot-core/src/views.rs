@@ -211,7 +211,10 @@ mod tests {
         let first = views.put("ann", "mine", "status=open").await.unwrap();
         let second = views.put("ann", "mine", "status=closed").await.unwrap();
         assert_eq!(second.created_at, first.created_at);
-        assert_eq!(views.of("ann").await.unwrap(), [second.clone()]);
+        assert_eq!(
+            views.of("ann").await.unwrap(),
+            std::slice::from_ref(&second)
+        );
         assert_eq!(views.of("bob").await.unwrap(), []);
         assert!(matches!(
             views.get("bob", "mine").await,

@@ -29,7 +29,7 @@ impl Counting {
     pub(super) fn finding(&self, finding: &Finding) {
         let now = self.clock.now();
         each(finding, |rule, matches| {
-            self.counts.add(self.module, rule, matches, now)
+            self.counts.add(self.module, rule, matches, now);
         });
     }
 }

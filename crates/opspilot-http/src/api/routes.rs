@@ -7,7 +7,7 @@ mod row;
 
 use axum::routing::on;
 
-use self::row::{administer, decide, own, probe, propose, read, way_in, work};
+use self::row::{NO_AGENTS, administer, decide, own, probe, propose, read, way_in, work};
 use super::{
     audit, csp, dead_letters, executions, health, incidents, keys, modules, notifications, on_call,
     proposals, rules, runs, saved, session, sources, stream, tokens, topology,
@@ -227,11 +227,14 @@ const ROUTES: &[Route] = &[
         "The state and health of every module.",
         |verb| on(verb, modules::list),
     ),
-    read(
-        "/modules/{id}",
-        "One module: its state, configuration without secrets, and metrics.",
-        |verb| on(verb, modules::get),
-    ),
+    Route {
+        kinds: NO_AGENTS,
+        ..read(
+            "/modules/{id}",
+            "One module: its state, configuration without secrets, and metrics.",
+            |verb| on(verb, modules::get),
+        )
+    },
     work(
         "/modules/{id}/restart",
         "Ends a module and starts it again; answers when it runs.",

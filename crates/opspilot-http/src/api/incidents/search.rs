@@ -87,6 +87,7 @@ impl Search {
         filter: &IncidentFilter,
         (mut cursor, limit): (Option<Cursor>, usize),
     ) -> Result<Found, Problem> {
+        let _turn = state.turn().await;
         let (search, end) = (Arc::new(self), Instant::now() + PATIENCE);
         let (mut incidents, mut examined) = (Vec::new(), 0);
         let stopped = loop {

@@ -2,6 +2,7 @@
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State as Extract};
+use opspilot_core::config::ModuleOptions;
 use opspilot_core::metrics::Reading;
 use opspilot_core::module::{Manifest, ModuleStatus};
 use serde::Serialize;
@@ -57,8 +58,8 @@ pub(in crate::api) async fn get(
     let options = config.as_ref().and_then(|config| config.module(&id));
     json(&DetailBody {
         id: manifest.id,
-        enabled: options.map_or(status.is_some(), |options| options.is_enabled()),
-        configuration: options.map_or(Value::Null, |options| options.shown()),
+        enabled: options.map_or_else(|| status.is_some(), ModuleOptions::is_enabled),
+        configuration: options.map_or(Value::Null, ModuleOptions::shown),
         metrics: system.readings(manifest.id),
         manifest: manifest.into(),
         status,

@@ -70,6 +70,7 @@ pub(in crate::api) async fn dry_run(mut asked: Asked) -> Answer {
         return Err(Problem::internal("a fault that nobody told"));
     };
     let chosen = wanted.find(&asked.state)?;
+    let _turn = asked.state.turn().await;
     let (detector, rule) = (chosen.detector().to_owned(), chosen.rule.clone());
     let compile = asked.state.cx.tasks.blocking(move || chosen.prepare());
     let trial = compile

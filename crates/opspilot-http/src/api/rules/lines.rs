@@ -35,6 +35,7 @@ pub(in crate::api) async fn test(mut asked: Asked) -> Answer {
         return Err(Problem::internal("a fault that nobody told"));
     };
     let chosen = wanted.find(&asked.state)?;
+    let _turn = asked.state.turn().await;
     let tasks = &asked.state.cx.tasks;
     let tried = tasks.blocking(move || tried(&chosen, &lines, &attributes));
     let tried = tried.await;

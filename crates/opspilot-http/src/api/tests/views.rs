@@ -162,7 +162,7 @@ async fn large_answers_are_packed_for_who_takes_that_and_small_ones_are_not() {
 async fn the_tag_of_a_packed_answer_is_another_and_both_name_the_incident() {
     let api = Fixture::new().await;
     api.incident_with("a", Severity::Info, |event| {
-        event.description = "x".repeat(5_000)
+        event.description = "x".repeat(5_000);
     })
     .await;
     let plain = api.get("/incidents/a").await.header("etag").to_owned();

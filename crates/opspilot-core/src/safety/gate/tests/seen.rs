@@ -57,7 +57,7 @@ async fn a_catalogue_that_changed_since_is_noticed_at_the_approval() {
             place
                 .gate
                 .catalogue()
-                .offer("action.safe", std::collections::BTreeMap::new())
+                .offer("action.safe", std::collections::BTreeMap::new());
         },
     ];
     for change in changes {
