@@ -365,12 +365,12 @@ async fn the_list_is_newest_first_filtered_and_paged() {
         since: Some(created),
         ..IncidentFilter::default()
     };
-    assert!(list(&since).await.contains(&"i1".to_owned()));
+    assert_eq!(list(&since).await, ["i3", "i2", "i1"]);
     let until = IncidentFilter {
         until: Some(created),
         ..IncidentFilter::default()
     };
-    assert!(!list(&until).await.contains(&"i1".to_owned()));
+    assert_eq!(list(&until).await, ["i0"]);
 }
 
 #[tokio::test]

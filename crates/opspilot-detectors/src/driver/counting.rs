@@ -77,6 +77,7 @@ mod tests {
             "rules": [
                 { "id": "a", "pattern": "a", "severity": "info", "title": "A" },
                 { "id": "b", "pattern": "b", "severity": "info", "title": "B", "cooldownMs": 0 },
+                { "id": "c", "pattern": "c", "severity": "info", "title": "C", "cooldownMs": 0 },
             ],
         }));
         let mut detector = Regex::new(&config.unwrap()).unwrap();
@@ -93,8 +94,10 @@ mod tests {
 
     #[test]
     fn every_match_is_counted_once_on_its_rule_whatever_became_of_it() {
-        let lines = lines(&["ab", "a", "b", "b", "x", "ab"]);
-        let expected = BTreeMap::from([("a".to_owned(), 3), ("b".to_owned(), 4)]);
+        let lines = lines(&["ab", "a", "bc", "b", "x", "ab", "c", "b"]);
+        let expected = [("a", 3), ("b", 5), ("c", 2)];
+        let expected = expected.map(|(rule, matches)| (rule.to_owned(), matches));
+        let expected = BTreeMap::from(expected);
         for cap in [0, 1, 2] {
             assert_eq!(counted(cap, &lines), expected, "cap {cap}");
         }

@@ -151,7 +151,7 @@ async fn large_answers_are_packed_for_who_takes_that_and_small_ones_are_not() {
     let (head, _) = api
         .ask_raw(&["GET /api/livez", "Accept-Encoding: gzip"])
         .await;
-    assert!(!head.contains("content-encoding"), "{head}");
+    assert!(!head.contains("encoding"), "{head}");
     let (head, _) = api
         .ask_raw(&["GET /api/incidents", "Accept-Encoding: gzip;q=0"])
         .await;
