@@ -16,6 +16,7 @@ mod ledger;
 mod module_bus;
 mod publication;
 mod stage;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod tx;
@@ -34,6 +35,7 @@ pub use hub::LogReceiver;
 pub use module_bus::{ModuleBus, Rights};
 pub use publication::Publication;
 pub use stage::{Stage, StageOrder, Staged};
+pub use streams::StreamStatus;
 pub use tx::Tx;
 
 use self::consumers::Consumers;
@@ -42,6 +44,7 @@ use self::hub::Hub;
 use self::lanes::{Lane, Lanes};
 use self::ledger::{ErasedWork, Ledger, Submission};
 use self::stage::Stages;
+use self::streams::Streams;
 use crate::clock::Clock;
 use crate::event::Event;
 use crate::health::HealthReporter;
@@ -85,6 +88,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     queue: mpsc::Sender<Submission>,
     hub: Hub,
+    streams: Streams,
     stages: tokio::sync::Mutex<Stages>,
     consumers: Consumers,
     dead_letters: Letters,
@@ -164,6 +168,7 @@ impl Bus {
             consumers: Consumers::new(system.collection().await?),
             dead_letters: Letters(system.collection().await?),
             hub: Hub::default(),
+            streams: Streams::default(),
             stages: tokio::sync::Mutex::default(),
             closing: CancellationToken::new(),
             abandon: CancellationToken::new(),
@@ -249,6 +254,12 @@ impl Bus {
     #[must_use]
     pub fn journal(&self) -> &Journal {
         &self.0.journal
+    }
+
+    /// What came from each stream since the process started, and how many streams were forgotten to bound the list.
+    #[must_use]
+    pub fn streams(&self) -> (Vec<StreamStatus>, u64) {
+        self.0.streams.list(self.0.clock.now())
     }
 
     /// The time of day that transactions have.

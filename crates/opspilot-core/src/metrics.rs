@@ -1,5 +1,7 @@
 //! Counters and gauges in the OpenMetrics text format.
 
+mod readings;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,6 +11,8 @@ use prometheus_client::metrics::counter::Counter as RawCounter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge as RawGauge;
 use prometheus_client::registry::Registry;
+
+pub use readings::Reading;
 
 /// A counter; cloning it clones a handle.
 pub type Counter = RawCounter;

@@ -9,6 +9,7 @@ mod factory;
 mod manifest;
 mod order;
 mod registry;
+mod requests;
 mod system;
 mod trial;
 
@@ -21,14 +22,15 @@ pub use factory::{DynModule, Factory};
 pub use manifest::{Category, Manifest};
 pub use order::OrderError;
 pub use registry::Registry;
+pub use requests::{FailedStart, ReloadError, ReloadReport, Request, Requests, RestartError};
 pub use system::METRICS as SYSTEM_METRICS;
 pub(crate) use system::Watched;
-pub use system::{ModuleStatus, ReloadError, ReloadReport, System};
-pub use system::{ReloadRequest, ReloadRequests};
+pub use system::{ModuleStatus, System};
 pub use trial::{Found, Trial, TrialContext, can_write_file, can_write_folder};
 
 pub use crate::event::ModuleState;
 pub use crate::health::{Health, HealthReporter, HealthStatus};
+use crate::rules::RuleKind;
 
 /// One module: a connector, detector, enricher, action, notifier or user interface.
 ///
@@ -57,6 +59,14 @@ pub trait Module: Send + 'static {
     /// The tests that failed.
     fn check(&self) -> Result<(), BuildError> {
         Ok(())
+    }
+
+    /// The kind of rules that the options have under `rules`, where they have any, for whoever shows and tries them.
+    fn rules() -> Option<&'static dyn RuleKind>
+    where
+        Self: Sized,
+    {
+        None
     }
 
     /// Tries once what the options lead to, for `opspilot-server check --online`: a file is read, an address is listened on

@@ -1,6 +1,7 @@
 //! The runtime: starts modules in order, supervises them, reloads and stops them.
 
 mod audit;
+mod changing;
 mod shared;
 mod supervisor;
 #[cfg(test)]
@@ -10,9 +11,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::{info, warn};
+use tracing::warn;
 
-use self::audit::{Keeper, reloaded};
+use self::audit::Keeper;
 use self::shared::Shared;
 use self::supervisor::{Prepared, Supervised};
 use crate::clock::Clock;
@@ -20,8 +21,7 @@ use crate::config::{Config, ConfigErrors, ModuleOptions};
 use crate::incident::Incidents;
 use crate::metrics::Metrics;
 use crate::module::{
-    Category, Factory, Manifest, OrderError, Registry, ReloadReport, ReloadRequests, RunError,
-    System,
+    Category, Factory, Manifest, OrderError, Registry, Requests, RunError, System,
 };
 use crate::safety::audit::{Audit, Record, SigningKey};
 use crate::safety::gate::GateError;
@@ -64,10 +64,10 @@ pub struct Parts {
 #[derive(Debug)]
 pub struct Runtime {
     shared: Arc<Shared>,
-    config: Config,
+    config: Arc<Config>,
     modules: BTreeMap<&'static str, Supervised>,
     keeper: Keeper,
-    reloads: Option<ReloadRequests>,
+    requests: Option<Requests>,
 }
 
 /// Why modules could not be started.
@@ -111,14 +111,18 @@ impl Runtime {
     pub async fn start(parts: Parts, config: Config) -> Result<Self, StartError> {
         let ids = config.enabled_modules().map(ModuleOptions::id);
         let order = parts.registry.start_order(ids)?;
-        let (shared, reloads) = Shared::open(parts, &config).await?;
+        let (shared, requests) = Shared::open(parts, &config).await?;
         let mut runtime = Self {
             keeper: Keeper::start(&shared, config.audit.retention()),
             shared,
-            config,
+            config: Arc::new(config),
             modules: BTreeMap::new(),
-            reloads: Some(reloads),
+            requests: Some(requests),
         };
+        runtime
+            .shared
+            .system
+            .set_config(Arc::clone(&runtime.config));
         match runtime.start_modules(&order).await {
             Ok(()) => {
                 runtime.tell(runtime.started()).await;
@@ -150,85 +154,11 @@ impl Runtime {
         &self.shared.audit
     }
 
-    /// The requests for a reload that modules make; whoever drives the runtime answers them with
-    /// [`Runtime::reload_by`]. `None` when they were taken before.
+    /// What modules ask for; whoever drives the runtime answers with [`Runtime::reload_by`] and
+    /// [`Runtime::restart_by`]. `None` when they were taken before.
     #[must_use]
-    pub fn take_reload_requests(&mut self) -> Option<ReloadRequests> {
-        self.reloads.take()
-    }
-
-    /// Goes over to `config`: modules that were switched off stop, those whose options changed start again, new ones
-    /// start. Root sections are not reloaded; the report names those that changed.
-    ///
-    /// # Errors
-    /// When `config` is wrong: nothing is changed then. When a module cannot start: it is off, the others run.
-    pub async fn reload(&mut self, config: Config) -> Result<ReloadReport, StartError> {
-        self.reload_by(CORE.id, config).await
-    }
-
-    /// [`Runtime::reload`] on behalf of `actor`, whom the audit log names.
-    ///
-    /// # Errors
-    /// As [`Runtime::reload`].
-    pub async fn reload_by(
-        &mut self,
-        actor: &str,
-        config: Config,
-    ) -> Result<ReloadReport, StartError> {
-        let result = self.go_over_to(config).await;
-        match &result {
-            Ok(report) => self.tell(reloaded(actor, report)).await,
-            Err(error) => self.tell_refused(actor, &crate::error::chain(error)).await,
-        }
-        result
-    }
-
-    async fn go_over_to(&mut self, config: Config) -> Result<ReloadReport, StartError> {
-        let order = self
-            .shared
-            .registry
-            .start_order(config.enabled_modules().map(ModuleOptions::id))?;
-        self.build_all(&config)?;
-        let changed = Config::changed_modules(&self.config, &config);
-        let needs_restart = Config::changed_sections(&self.config, &config);
-        let mut report = ReloadReport {
-            needs_restart,
-            ..ReloadReport::default()
-        };
-        let leaving: Vec<_> = self
-            .modules
-            .keys()
-            .copied()
-            .filter(|id| !order.contains(id))
-            .collect();
-        for id in leaving {
-            self.stop_module(id).await;
-            report.stopped.push(id.to_owned());
-        }
-        self.config = config;
-        let mut fresh = Vec::new();
-        for id in order {
-            if !self.modules.contains_key(id) {
-                report.started.push(id.to_owned());
-                fresh.push(id);
-            } else if changed.iter().any(|changed| changed == id) {
-                self.stop_module(id).await;
-                report.restarted.push(id.to_owned());
-                fresh.push(id);
-            }
-        }
-        let mut failure = None;
-        for id in fresh {
-            if let Err(error) = self.start_modules(&[id]).await {
-                warn!(module = id, error = %crate::error::chain(&error), "module is off until the next reload");
-                failure = failure.or(Some(error));
-            }
-        }
-        if let Some(error) = failure {
-            return Err(error);
-        }
-        info!(?report, "configuration reloaded");
-        Ok(report)
+    pub fn take_requests(&mut self) -> Option<Requests> {
+        self.requests.take()
     }
 
     /// Stops in the order of the flow: sources first, then what they feed, then the bus and the storage.
@@ -256,18 +186,6 @@ impl Runtime {
         self.shared.bus.close(tokio::time::sleep(LAST_WRITES)).await;
         if let Err(error) = self.shared.storage.close().await {
             warn!(error = %crate::error::chain(&error), "storage did not close cleanly");
-        }
-    }
-
-    /// Builds every module that `config` switches on, so that all faults are known before anything changes.
-    fn build_all(&self, config: &Config) -> Result<(), StartError> {
-        let build = |options: &ModuleOptions| {
-            let factory = self.shared.registry.get(options.id())?;
-            factory.build(options).err()
-        };
-        match ConfigErrors::join(config.enabled_modules().filter_map(build)) {
-            Some(errors) => Err(errors.into()),
-            None => Ok(()),
         }
     }
 
@@ -305,15 +223,6 @@ impl Runtime {
             self.shared.registry.get(id)?,
             self.config.module(id)?.clone(),
         ))
-    }
-
-    async fn stop_module(&mut self, id: &'static str) {
-        if let Some(module) = self.modules.remove(id) {
-            module.stop().await;
-            self.shared.bus.remove_stages(id).await;
-            self.shared.on_call.withdraw_channels(id);
-            self.shared.system.unwatch(id);
-        }
     }
 
     async fn stop_category(&mut self, category: Category) {

@@ -9,9 +9,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bus::Bus;
 use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::deliveries::Deliveries;
 use crate::incident::Incidents;
 use crate::metrics::Metrics;
-use crate::module::{Access, Context, HealthReporter, Manifest, System, Tasks, Watched};
+use crate::module::{
+    Access, Context, HealthReporter, Manifest, Registry, Requests, System, Tasks, Watched,
+};
 use crate::oncall::OnCall;
 use crate::safety::audit::{Audit, SigningKey};
 use crate::safety::credentials::Credentials;
@@ -20,6 +24,7 @@ use crate::safety::powers::{Decisions, ModuleActions};
 use crate::safety::runbook::RunbookRuns;
 use crate::safety::runner::Runner;
 use crate::storage::{MemoryStorage, SharedStorage, Store};
+use crate::views::SavedViews;
 
 /// A bus with incidents on some storage, and contexts for modules on it.
 #[derive(Debug, Clone)]
@@ -34,6 +39,8 @@ pub struct Bench {
     pub on_call: OnCall,
     /// The runs of runbooks.
     pub runbooks: RunbookRuns,
+    /// What was sent to which channel.
+    pub deliveries: Deliveries,
     /// The audit log, signed with the same key on every bench; nobody keeps it.
     pub audit: Audit,
     /// The gate; nobody lets its proposals expire.
@@ -60,6 +67,18 @@ impl Bench {
     /// # Panics
     /// When the storage does not work.
     pub async fn on(storage: SharedStorage, clock: Arc<dyn Clock>) -> Self {
+        Self::driven(storage, clock, Registry::default()).await.0
+    }
+
+    /// The same with built-in modules, and what modules ask of whoever drives the runtime.
+    ///
+    /// # Panics
+    /// When the storage does not work.
+    pub async fn driven(
+        storage: SharedStorage,
+        clock: Arc<dyn Clock>,
+        registry: Registry,
+    ) -> (Self, Requests) {
         let metrics = Metrics::default();
         let (health, _) = HealthReporter::new(Arc::clone(&clock));
         let bus = Bus::start(Arc::clone(&storage), Arc::clone(&clock), &metrics, health)
@@ -82,6 +101,9 @@ impl Bench {
         )
         .await
         .expect("the storage of a test works");
+        let deliveries = Deliveries::open(Arc::clone(&storage), Arc::clone(&clock))
+            .await
+            .expect("the storage of a test works");
         let gate = Gate::open(
             bus.clone(),
             Arc::clone(&storage),
@@ -101,18 +123,24 @@ impl Bench {
         )
         .await
         .expect("the storage of a test works");
+        let views = SavedViews::open(bus.clone(), Arc::clone(&storage), audit.clone())
+            .await
+            .expect("the storage of a test works");
         let access = Access {
             auth: Arc::default(),
             credentials,
             decisions: Decisions::new(gate.clone(), runner.clone()),
+            views,
         };
-        let (system, _) = System::new(bus.clone(), metrics.clone(), Arc::clone(&clock));
-        Self {
+        let (system, requests) =
+            System::new(bus.clone(), metrics.clone(), Arc::clone(&clock), registry);
+        let bench = Self {
             storage,
             bus,
             incidents,
             on_call,
             runbooks,
+            deliveries,
             audit,
             gate,
             runner,
@@ -120,7 +148,8 @@ impl Bench {
             metrics,
             system,
             access,
-        }
+        };
+        (bench, requests)
     }
 
     /// The context of a module. Cancel its `cancel` to end the module.
@@ -135,6 +164,7 @@ impl Bench {
             incidents: self.incidents.clone(),
             on_call: self.on_call.clone(),
             runbooks: self.runbooks.clone(),
+            deliveries: self.deliveries.clone(),
             audit: self.audit.of_module(manifest.id),
             actions: ModuleActions::new(self.gate.clone(), self.runner.clone(), manifest.id),
             clock: Arc::clone(&self.clock),
@@ -151,6 +181,11 @@ impl Bench {
     #[must_use]
     pub fn decisions(&self) -> Decisions {
         Decisions::new(self.gate.clone(), self.runner.clone())
+    }
+
+    /// Says which configuration the modules run with.
+    pub fn set_config(&self, config: Config) {
+        self.system.set_config(Arc::new(config));
     }
 
     /// Says that the system is ready, or not.

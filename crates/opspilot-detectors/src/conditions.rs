@@ -6,8 +6,8 @@ use std::fmt;
 
 use opspilot_core::signal::Attributes;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Deserialize;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// How many attributes an incident shows, how long a name may be, and how long a value, in bytes.
@@ -19,15 +19,23 @@ const VALUE_LIMIT: usize = 1 << 10;
 ///
 /// A name that starts with `/` is a JSON pointer into an attribute (`/structuredData/origin/ip`). Values compare as
 /// text; `*` stands for any text. An attribute that is a list has each of its values.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Conditions(BTreeMap<String, Values>);
 
 /// One value or several, of which one must match.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 struct Values(Vec<String>);
 
 impl Conditions {
+    /// The conditions as they are shown; `null` if nothing is demanded.
+    pub(crate) fn to_json(&self) -> Value {
+        match self.is_empty() {
+            true => Value::Null,
+            false => serde_json::to_value(self).unwrap_or_default(),
+        }
+    }
+
     /// True if nothing is demanded.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -7,6 +7,7 @@ use opspilot_core::clock::Timestamp;
 use opspilot_core::event::{IncidentCleared, IncidentCreated, IncidentRepeated};
 use opspilot_core::incident::IncidentId;
 use opspilot_core::module::{BuildError, Manifest};
+use opspilot_core::rules::RuleKind;
 use opspilot_core::signal::LogBatch;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -70,6 +71,11 @@ pub trait DetectorModule: Detector + Sized + 'static {
     /// # Errors
     /// When options contradict each other or do not compile; all of them are named.
     fn new(config: &Self::Config) -> Result<Self, BuildError>;
+
+    /// The kind of rules that the options have under `rules`, where they have any.
+    fn rules() -> Option<&'static dyn RuleKind> {
+        None
+    }
 
     /// Runs the tests that the options contain.
     ///

@@ -1,5 +1,6 @@
 //! The part that all detectors share: from batches to findings to stored events.
 
+mod counting;
 mod effort;
 mod journey;
 mod meters;
@@ -12,6 +13,7 @@ mod tests;
 use async_trait::async_trait;
 use opspilot_core::config::{ConfigErrors, ModuleOptions};
 use opspilot_core::module::{BuildError, Category, Context, Factory, Manifest, Module, RunError};
+use opspilot_core::rules::RuleKind;
 
 use self::journey::Journey;
 use crate::detector::{Detector, DetectorModule};
@@ -79,6 +81,10 @@ impl<D: DetectorModule> Module for Driven<D> {
             detector: Some(Box::new(D::new(&config)?)),
             journey: None,
         })
+    }
+
+    fn rules() -> Option<&'static dyn RuleKind> {
+        D::rules()
     }
 
     fn check(&self) -> Result<(), BuildError> {

@@ -3,6 +3,7 @@
 mod config;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use opspilot_core::clock::Timestamp;
 use opspilot_core::incident::IncidentId;
 use opspilot_core::module::{BuildError, Manifest};
+use opspilot_core::rules::RuleKind;
 use opspilot_core::signal::LogBatch;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -87,6 +89,10 @@ impl DetectorModule for Regex {
             matches: 0,
             hits: Vec::new(),
         })
+    }
+
+    fn rules() -> Option<&'static dyn RuleKind> {
+        Some(&trial::RegexRules)
     }
 
     fn check(&self) -> Result<(), BuildError> {

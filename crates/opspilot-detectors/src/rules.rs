@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
-use opspilot_core::config::KeyPath;
+use opspilot_core::config::{ConfigErrors, KeyPath, ModuleOptions};
 use opspilot_core::module::BuildError;
+use serde_json::{Map, Value};
 
 use crate::cap::MAX_PER_MINUTE;
 use crate::matcher::{Flags, MAX_PATTERNS, Pattern};
@@ -55,6 +56,22 @@ pub(crate) fn empty(index: usize, texts: &[(&str, &str)]) -> Vec<BuildError> {
     empty
         .map(|(key, _)| BuildError::option(at(index).with_key(key), "must not be empty"))
         .collect()
+}
+
+/// The rule at `index` of `rules`.
+pub(crate) fn chosen<'r, R>(
+    rules: &'r [R],
+    index: usize,
+    options: &ModuleOptions,
+) -> Result<&'r R, ConfigErrors> {
+    let missing = || options.fault(&at(index), "there is no such rule");
+    Ok(rules.get(index).ok_or_else(missing)?)
+}
+
+/// The options of `pairs` that are there, for a description of a rule.
+pub(crate) fn described<const N: usize>(pairs: [(&str, Value); N]) -> Map<String, Value> {
+    let there = pairs.into_iter().filter(|(_, value)| !value.is_null());
+    there.map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 /// Compiles the pattern under `key` of the rule at `index`.

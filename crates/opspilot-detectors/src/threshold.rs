@@ -8,10 +8,12 @@ mod series;
 mod state;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use opspilot_core::clock::Timestamp;
 use opspilot_core::incident::IncidentId;
 use opspilot_core::module::{BuildError, Manifest};
+use opspilot_core::rules::RuleKind;
 use opspilot_core::signal::{LogBatch, LogRecord, Sample};
 use serde_json::Value;
 
@@ -80,6 +82,10 @@ impl DetectorModule for Threshold {
             figures: Figures::default(),
             hits: Vec::new(),
         })
+    }
+
+    fn rules() -> Option<&'static dyn RuleKind> {
+        Some(&trial::ThresholdRules)
     }
 
     fn check(&self) -> Result<(), BuildError> {

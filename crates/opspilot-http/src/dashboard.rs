@@ -13,7 +13,7 @@ use opspilot_core::module::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub(crate) use self::site::Site;
+pub(crate) use self::site::{Site, pack, takes_gzip};
 
 const ID: &str = "ui.dashboard";
 

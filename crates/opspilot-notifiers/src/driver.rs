@@ -7,6 +7,7 @@
 //! [`Summary`] tells of everything that waited.
 
 mod address;
+mod book;
 mod filter;
 mod notice;
 mod pace;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use opspilot_core::bus::{Consumer, DeliveryError};
 use opspilot_core::clock::Clock;
+use opspilot_core::deliveries::Deliveries;
 use opspilot_core::error::chain;
 use opspilot_core::event::Envelope;
 use opspilot_core::journal::Journal;
@@ -33,6 +35,7 @@ pub use filter::Filter;
 pub use notice::{Notice, Summary};
 pub use totals::Totals;
 
+use self::book::Book;
 use self::pace::{Pace, Turn};
 
 /// How long a delivery that is under way may go on when the module stops.
@@ -69,6 +72,9 @@ pub struct Driver {
     address: Option<Address>,
     pace: Pace,
     totals: Totals,
+    /// Where deliveries are noted, once there is a consumer.
+    book: Option<Book>,
+    deliveries: Deliveries,
     system: System,
     clock: Arc<dyn Clock>,
     /// A summary that could not be delivered yet.
@@ -93,6 +99,8 @@ impl Driver {
             address: None,
             pace: Pace::new(per_minute),
             totals,
+            book: None,
+            deliveries: cx.deliveries.clone(),
             system: cx.system.clone(),
             clock: Arc::clone(&cx.clock),
             owed: None,
@@ -102,7 +110,13 @@ impl Driver {
 
     /// Delivers until the module is cancelled. `consumer` reads the journal.
     pub async fn run(mut self, mut consumer: Consumer, cx: Context) {
-        self.address = Some(Address::of(&consumer));
+        let address = Address::of(&consumer);
+        self.book = Some(Book::new(
+            self.deliveries.clone(),
+            &address,
+            consumer.name(),
+        ));
+        self.address = Some(address);
         if let Err(failure) = self.work(&mut consumer, &cx.cancel).await {
             let failure = RunError::from(failure);
             error!(consumer = consumer.name(), error = %chain(&failure), "notifications end");
@@ -167,6 +181,9 @@ impl Driver {
             Ok(count) => self.totals.sent(*count),
             Err(failure) => self.totals.failed(failure),
         }
+        if let Some(book) = &self.book {
+            book.note(&notices, &outcome).await;
+        }
         outcome
     }
 
@@ -191,10 +208,11 @@ impl Driver {
         let Some(summary) = self.owed.clone() else {
             return Ok(());
         };
-        let outcome = self
-            .notifier
-            .deliver(&Notice::Summary(Arc::clone(&summary)))
-            .await;
+        let notice = Notice::Summary(Arc::clone(&summary));
+        let outcome = self.notifier.deliver(&notice).await.map(|()| 1);
+        if let Some(book) = &self.book {
+            book.note(&[notice], &outcome).await;
+        }
         if let Err(failure) = outcome {
             self.totals.failed(&failure);
             if failure.is_transient() {

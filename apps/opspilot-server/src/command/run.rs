@@ -5,8 +5,8 @@ use opspilot_core::clock::SystemClock;
 use opspilot_core::config::{Config, StorageEngine};
 use opspilot_core::error::chain;
 use opspilot_core::metrics::Metrics;
-use opspilot_core::module::{ReloadError, ReloadReport, ReloadRequest};
-use opspilot_core::runtime::{Parts, Runtime};
+use opspilot_core::module::{ReloadError, ReloadReport, Request};
+use opspilot_core::runtime::{Parts, Runtime, StartError};
 use opspilot_core::safety::audit::SigningKey;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
@@ -74,7 +74,7 @@ pub(super) fn audit_key(config: &Config) -> Result<SigningKey, Failure> {
 
 /// Waits for the signal to end; reloads meanwhile when asked to.
 async fn drive(setup: &Setup, server: &mut Runtime, signals: &mut Signals) {
-    let mut requests = server.take_reload_requests();
+    let mut requests = server.take_requests();
     loop {
         tokio::select! {
             signal = signals.next() => {
@@ -85,10 +85,19 @@ async fn drive(setup: &Setup, server: &mut Runtime, signals: &mut Signals) {
                     error!("configuration not reloaded: {failure}");
                 }
             }
-            Some(ReloadRequest { by, answer }) = next(&mut requests) => {
-                // Whoever asked may have gone.
-                answer.send(reload(setup, server, &by).await).ok();
-            }
+            Some(request) = next(&mut requests) => obey(setup, server, request).await,
+        }
+    }
+}
+
+/// Does what a module asks for. Whoever asked may have gone.
+async fn obey(setup: &Setup, server: &mut Runtime, request: Request) {
+    match request {
+        Request::Reload { by, answer } => {
+            answer.send(reload(setup, server, &by).await).ok();
+        }
+        Request::Restart { module, by, answer } => {
+            answer.send(server.restart_by(&by, &module).await).ok();
         }
     }
 }
@@ -108,18 +117,22 @@ async fn reload(
     let loaded = match setup.load() {
         Ok(loaded) => loaded,
         Err(errors) => {
-            let reason = errors.to_string();
-            server.tell_refused(actor, &reason).await;
-            return Err(ReloadError(reason));
+            server.tell_refused(actor, &errors.to_string()).await;
+            return Err(ReloadError::Invalid(errors));
         }
     };
     for warning in &loaded.warnings {
         warn!("{warning}");
     }
-    server
-        .reload_by(actor, loaded.config)
-        .await
-        .map_err(|error| ReloadError(chain(&error)))
+    let report = server.reload_by(actor, loaded.config).await;
+    let report = report.map_err(|error| match error {
+        StartError::Config(errors) => ReloadError::Invalid(errors),
+        other => ReloadError::Unusable(chain(&other)),
+    })?;
+    Ok(ReloadReport {
+        warnings: loaded.warnings.iter().map(ToString::to_string).collect(),
+        ..report
+    })
 }
 
 /// Tells the person at the terminal where to look.

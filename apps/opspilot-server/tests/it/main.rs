@@ -5,6 +5,7 @@
 mod common;
 
 #[cfg(test)]
+mod api;
 mod audit;
 #[cfg(test)]
 mod configuration;

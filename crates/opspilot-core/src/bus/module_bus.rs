@@ -91,6 +91,7 @@ impl ModuleBus {
 
     /// Hands a batch to every subscriber of logs; waits while one of their queues is full.
     pub async fn send_logs(&self, batch: LogBatch) {
+        self.bus.0.streams.saw(&batch);
         self.bus.0.hub.send(batch).await;
     }
 

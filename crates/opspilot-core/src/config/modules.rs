@@ -87,9 +87,9 @@ impl KnownModules {
 /// The options of one module, with the place of each value.
 #[derive(Clone)]
 pub struct ModuleOptions {
-    id: String,
-    is_enabled: bool,
-    options: Node,
+    pub(super) id: String,
+    pub(super) is_enabled: bool,
+    pub(super) options: Node,
 }
 
 impl ModuleOptions {

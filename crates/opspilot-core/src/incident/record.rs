@@ -11,7 +11,7 @@ use super::id::IncidentId;
 use super::state::Status;
 use crate::clock::Timestamp;
 use crate::event::IncidentCreated;
-use crate::storage::{CollectionSpec, IndexEntry, IndexSpec, Record};
+use crate::storage::{CollectionSpec, Cursor, IndexEntry, IndexSpec, Record};
 
 /// How many timeline entries an incident keeps; the oldest after the first make room.
 const TIMELINE_LIMIT: usize = 500;
@@ -137,6 +137,10 @@ pub struct IncidentFilter {
     pub severities: Vec<Severity>,
     /// Only these statuses.
     pub statuses: Vec<Status>,
+    /// Only incidents created then or later.
+    pub since: Option<Timestamp>,
+    /// Only incidents created before.
+    pub until: Option<Timestamp>,
 }
 
 impl Severity {
@@ -227,6 +231,17 @@ impl Incident {
             None => quiet?,
         };
         Some(self.last_seen_at.plus(quiet))
+    }
+}
+
+impl Incident {
+    /// Where a list goes on behind this incident.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor {
+        Cursor {
+            sort: self.created_at.as_millis(),
+            key: self.key(),
+        }
     }
 }
 

@@ -97,10 +97,15 @@ impl Incidents {
         after: Option<Cursor>,
         limit: usize,
     ) -> Result<(Vec<Incident>, Option<Cursor>), IncidentError> {
-        let query = Query::by_index("recent", filter.prefixes(), limit)
-            .descending()
-            .after(after);
-        Ok(self.collection.query(&query).await?)
+        let query = Query {
+            from: filter.since.map(Timestamp::as_millis),
+            until: filter.until.map(Timestamp::as_millis),
+            ..Query::by_index("recent", filter.prefixes(), limit)
+        };
+        Ok(self
+            .collection
+            .query(&query.descending().after(after))
+            .await?)
     }
 
     /// Up to `limit` incidents whose quiet period ended before `now`.
@@ -137,7 +142,9 @@ impl Incidents {
         until: Option<Timestamp>,
         limit: usize,
     ) -> Result<Vec<Incident>, IncidentError> {
+        let until = [until, filter.until].into_iter().flatten().min();
         let query = Query {
+            from: filter.since.map(Timestamp::as_millis),
             until: until.map(Timestamp::as_millis),
             ..Query::by_index("recent", filter.prefixes(), limit)
         };

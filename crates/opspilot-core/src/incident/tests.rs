@@ -351,8 +351,26 @@ async fn the_list_is_newest_first_filtered_and_paged() {
     let open = IncidentFilter {
         statuses: vec![Status::Open],
         severities: vec![Severity::Critical, Severity::Info],
+        ..IncidentFilter::default()
     };
     assert_eq!(list(&open).await, ["i3", "i0"]);
+    let created = scene
+        .bench
+        .incidents
+        .get(&IncidentId::from("i1"))
+        .await
+        .unwrap()
+        .created_at;
+    let since = IncidentFilter {
+        since: Some(created),
+        ..IncidentFilter::default()
+    };
+    assert_eq!(list(&since).await, ["i3", "i2", "i1"]);
+    let until = IncidentFilter {
+        until: Some(created),
+        ..IncidentFilter::default()
+    };
+    assert_eq!(list(&until).await, ["i0"]);
 }
 
 #[tokio::test]

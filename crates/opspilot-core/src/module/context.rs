@@ -10,6 +10,7 @@ use super::{Category, HealthReporter, RunError, System};
 use crate::bus::ModuleBus;
 use crate::clock::Clock;
 use crate::config::Auth;
+use crate::deliveries::Deliveries;
 use crate::incident::Incidents;
 use crate::metrics::ModuleMetrics;
 use crate::oncall::OnCall;
@@ -18,6 +19,7 @@ use crate::safety::credentials::Credentials;
 use crate::safety::powers::{Decisions, ModuleActions};
 use crate::safety::runbook::RunbookRuns;
 use crate::storage::Store;
+use crate::views::SavedViews;
 
 /// What a module is given: it reaches nothing else.
 #[derive(Debug, Clone)]
@@ -34,6 +36,8 @@ pub struct Context {
     pub on_call: OnCall,
     /// The runs of runbooks.
     pub runbooks: RunbookRuns,
+    /// What was sent to which channel.
+    pub deliveries: Deliveries,
     /// The audit log, in which the module can act only for itself.
     pub audit: ModuleAudit,
     /// Proposes actions in the module's name, and reads what came of them.
@@ -63,6 +67,8 @@ pub struct Access {
     pub credentials: Credentials,
     /// The power to decide on behalf of people.
     pub decisions: Decisions,
+    /// What people saved for themselves.
+    pub views: SavedViews,
 }
 
 impl Access {

@@ -4,12 +4,14 @@ use async_trait::async_trait;
 
 use super::{Context, Manifest, Module, RunError, Trial, TrialContext};
 use crate::config::{ConfigErrors, ModuleOptions, ModuleSchema};
+use crate::rules::RuleKind;
 
-/// How to make one kind of module: a manifest and two function pointers.
+/// How to make one kind of module: a manifest and function pointers.
 #[derive(Debug, Clone, Copy)]
 pub struct Factory {
     manifest: &'static Manifest,
     schema: fn() -> schemars::Schema,
+    rules: fn() -> Option<&'static dyn RuleKind>,
     build: fn(&ModuleOptions) -> Result<Box<dyn DynModule>, ConfigErrors>,
 }
 
@@ -53,6 +55,7 @@ impl Factory {
         Self {
             manifest: Promoted::<M>::MANIFEST,
             schema: || schemars::schema_for!(M::Config),
+            rules: M::rules,
             build: |options| {
                 let module = M::new(options.parse()?).map_err(|error| error.located(options))?;
                 Ok(Box::new(module))
@@ -70,6 +73,12 @@ impl Factory {
     #[must_use]
     pub fn schema(&self) -> schemars::Schema {
         (self.schema)()
+    }
+
+    /// The kind of rules that the module has, if any.
+    #[must_use]
+    pub fn rules(&self) -> Option<&'static dyn RuleKind> {
+        (self.rules)()
     }
 
     /// What the configuration must know of the module.

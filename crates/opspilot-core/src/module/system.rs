@@ -6,13 +6,16 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
-use super::{Category, Health, HealthStatus, Manifest};
+use super::requests::{Request, Requests};
+use super::{Category, Factory, Health, HealthStatus, Manifest, Registry};
 use crate::bus::Bus;
 use crate::clock::{Clock, Timestamp};
+use crate::config::Config;
 use crate::event::ModuleState;
-use crate::metrics::{Gauge, MetricSpec, Metrics};
+use crate::metrics::{Gauge, MetricSpec, Metrics, Reading};
+use crate::rules::RuleCounts;
 
 const MODULE_STATUS: MetricSpec = MetricSpec::gauge(
     "opspilot_module_healthy",
@@ -51,7 +54,10 @@ struct Inner {
     metrics: Metrics,
     clock: Arc<dyn Clock>,
     started_at: Timestamp,
-    reload: mpsc::Sender<ReloadRequest>,
+    requests: mpsc::Sender<Request>,
+    registry: Registry,
+    config: Mutex<Option<Arc<Config>>>,
+    rules: RuleCounts,
 }
 
 /// What the runtime tells the view of one module.
@@ -82,40 +88,14 @@ pub struct ModuleStatus {
     pub health: Health,
 }
 
-/// What a reload changed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ReloadReport {
-    /// Modules that were switched on.
-    pub started: Vec<String>,
-    /// Modules whose options changed.
-    pub restarted: Vec<String>,
-    /// Modules that were switched off.
-    pub stopped: Vec<String>,
-    /// Changes that take effect only when the server starts again.
-    pub needs_restart: Vec<String>,
-}
-
-/// Why nothing was reloaded.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ReloadError(pub String);
-
-/// The receiving end of reload requests.
-pub type ReloadRequests = mpsc::Receiver<ReloadRequest>;
-
-/// Somebody who wants the configuration to be read again.
-#[derive(Debug)]
-pub struct ReloadRequest {
-    /// Who: a subject or a module id. The audit log names them.
-    pub by: String,
-    /// Where the outcome is told.
-    pub answer: oneshot::Sender<Result<ReloadReport, ReloadError>>,
-}
-
 impl System {
-    pub(crate) fn new(bus: Bus, metrics: Metrics, clock: Arc<dyn Clock>) -> (Self, ReloadRequests) {
-        let (reload, requests) = mpsc::channel(1);
+    pub(crate) fn new(
+        bus: Bus,
+        metrics: Metrics,
+        clock: Arc<dyn Clock>,
+        registry: Registry,
+    ) -> (Self, Requests) {
+        let (sender, requests) = mpsc::channel(1);
         let inner = Inner {
             modules: Mutex::default(),
             offers: Mutex::default(),
@@ -124,7 +104,10 @@ impl System {
             bus,
             metrics,
             clock,
-            reload,
+            requests: sender,
+            registry,
+            config: Mutex::default(),
+            rules: RuleCounts::default(),
         };
         (Self(Arc::new(inner)), requests)
     }
@@ -133,6 +116,52 @@ impl System {
     #[must_use]
     pub fn modules(&self) -> Vec<ModuleStatus> {
         self.lock().values().map(Watched::status).collect()
+    }
+
+    /// How one module is, if it runs.
+    #[must_use]
+    pub fn module(&self, id: &str) -> Option<ModuleStatus> {
+        self.lock().get(id).map(Watched::status)
+    }
+
+    /// The manifests of everything that runs, by id; the core's is `core`.
+    #[must_use]
+    pub fn manifests(&self) -> Vec<&'static Manifest> {
+        self.lock()
+            .values()
+            .map(|watched| watched.manifest)
+            .collect()
+    }
+
+    /// The factory of a module that is built in, whether or not it runs.
+    #[must_use]
+    pub fn factory(&self, id: &str) -> Option<Factory> {
+        self.0.registry.get(id)
+    }
+
+    /// The factories of all modules that are built in, by id.
+    #[must_use]
+    pub fn factories(&self) -> Vec<Factory> {
+        self.0.registry.iter().collect()
+    }
+
+    /// The configuration that the modules run with; `None` where there is no runtime.
+    #[must_use]
+    pub fn config(&self) -> Option<Arc<Config>> {
+        let config = self.0.config.lock();
+        config.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How often the rules of detectors matched; detectors count here.
+    #[must_use]
+    pub fn rule_counts(&self) -> &RuleCounts {
+        &self.0.rules
+    }
+
+    /// The current values of the metrics of module `id`.
+    #[must_use]
+    pub fn readings(&self, id: &str) -> Vec<Reading> {
+        self.0.metrics.readings(id)
     }
 
     /// The worst health of any module.
@@ -184,19 +213,6 @@ impl System {
         offered.downcast().ok()
     }
 
-    /// Reads the configuration again on behalf of `by` and restarts the modules whose section changed.
-    ///
-    /// # Errors
-    /// When the new configuration is wrong; nothing is changed then.
-    pub async fn reload(&self, by: &str) -> Result<ReloadReport, ReloadError> {
-        let stopping = || ReloadError("the server is stopping".into());
-        let (answer, reply) = oneshot::channel();
-        let by = by.to_owned();
-        let request = ReloadRequest { by, answer };
-        self.0.reload.send(request).await.map_err(|_| stopping())?;
-        reply.await.map_err(|_| stopping())?
-    }
-
     /// The page for a metrics scraper, in the OpenMetrics text format.
     #[must_use]
     pub fn metrics(&self) -> String {
@@ -213,6 +229,15 @@ impl System {
             set(&self.0.metrics.gauge(&RESIDENT, &[]), resident);
         }
         self.0.metrics.render()
+    }
+
+    pub(super) fn requests(&self) -> &mpsc::Sender<Request> {
+        &self.0.requests
+    }
+
+    pub(crate) fn set_config(&self, config: Arc<Config>) {
+        let mut known = self.0.config.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some(config);
     }
 
     pub(crate) fn watch(&self, watched: Watched) {

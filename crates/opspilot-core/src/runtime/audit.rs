@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::{CORE, Runtime, Shared};
 use crate::error::chain;
-use crate::module::{ReloadReport, Tasks};
+use crate::module::{ReloadReport, RestartError, Tasks};
 use crate::safety::audit::Record;
 
 /// How long the runtime waits for an entry. With a storage that does not work it is stored later.
@@ -89,4 +89,17 @@ pub(super) fn reloaded(actor: &str, report: &ReloadReport) -> Record {
         record.details = details;
     }
     record
+}
+
+pub(super) fn restarted(actor: &str, id: &str, outcome: &Result<(), RestartError>) -> Record {
+    let (action, failure) = match outcome {
+        Ok(()) => ("module.restarted", None),
+        Err(RestartError::Failed { reason, .. }) => ("module.restartFailed", Some(reason.clone())),
+        Err(refusal) => ("module.restartRefused", Some(refusal.to_string())),
+    };
+    let record = Record::new(action, actor).target(id);
+    match failure {
+        Some(reason) => record.detail("reason", reason),
+        None => record,
+    }
 }

@@ -6,9 +6,10 @@ use super::{CORE, Parts, StartError};
 use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::deliveries::Deliveries;
 use crate::incident::Incidents;
 use crate::metrics::Metrics;
-use crate::module::{Access, HealthReporter, Registry, ReloadRequests, System, Watched};
+use crate::module::{Access, HealthReporter, Registry, Requests, System, Watched};
 use crate::oncall::OnCall;
 use crate::safety::audit::Audit;
 use crate::safety::credentials::{CredentialError, Credentials};
@@ -17,6 +18,7 @@ use crate::safety::powers::Decisions;
 use crate::safety::runbook::RunbookRuns;
 use crate::safety::runner::Runner;
 use crate::storage::{SharedStorage, WatchedStorage};
+use crate::views::SavedViews;
 
 /// What every module's context is made from.
 #[derive(Debug)]
@@ -27,6 +29,7 @@ pub(super) struct Shared {
     pub(super) incidents: Incidents,
     pub(super) on_call: OnCall,
     pub(super) runbooks: RunbookRuns,
+    pub(super) deliveries: Deliveries,
     pub(super) audit: Audit,
     pub(super) gate: Gate,
     pub(super) runner: Runner,
@@ -41,7 +44,7 @@ impl Shared {
     pub(super) async fn open(
         parts: Parts,
         config: &Config,
-    ) -> Result<(Arc<Self>, ReloadRequests), StartError> {
+    ) -> Result<(Arc<Self>, Requests), StartError> {
         let Parts {
             registry,
             storage,
@@ -58,6 +61,7 @@ impl Shared {
         let on_call = OnCall::open(bus.clone(), store(), audit.clone()).await?;
         let runbooks =
             RunbookRuns::open(bus.clone(), store(), incidents.clone(), audit.clone()).await?;
+        let deliveries = Deliveries::open(store(), Arc::clone(&clock)).await?;
         let gate = Gate::open(bus.clone(), store(), audit.clone(), incidents.clone()).await?;
         let runner = Runner::start_up(gate.clone()).await?;
         let credentials =
@@ -67,8 +71,14 @@ impl Shared {
             auth: Arc::new(config.auth.clone()),
             credentials,
             decisions: Decisions::new(gate.clone(), runner.clone()),
+            views: SavedViews::open(bus.clone(), store(), audit.clone()).await?,
         };
-        let (system, reloads) = System::new(bus.clone(), metrics.clone(), Arc::clone(&clock));
+        let (system, requests) = System::new(
+            bus.clone(),
+            metrics.clone(),
+            Arc::clone(&clock),
+            registry.clone(),
+        );
         system.watch(Watched::constant(&CORE, core_health));
         let shared = Arc::new(Self {
             registry,
@@ -77,6 +87,7 @@ impl Shared {
             incidents,
             on_call,
             runbooks,
+            deliveries,
             audit,
             gate,
             runner,
@@ -85,7 +96,7 @@ impl Shared {
             system,
             access,
         });
-        Ok((shared, reloads))
+        Ok((shared, requests))
     }
 }
 

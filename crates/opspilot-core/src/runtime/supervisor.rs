@@ -18,7 +18,7 @@ use crate::module::{
     Category, Context, DynModule, Factory, Health, HealthReporter, HealthStatus, Manifest,
     ModuleState, RunError, Tasks, Watched,
 };
-use crate::resilience::BackoffPolicy;
+use crate::resilience::{Backoff, BackoffPolicy};
 use crate::safety::powers::ModuleActions;
 use crate::storage::Store;
 
@@ -45,6 +45,7 @@ pub(super) struct Prepared {
 pub(super) struct Supervised {
     manifest: &'static Manifest,
     cancel: CancellationToken,
+    state: watch::Receiver<ModuleState>,
     task: JoinHandle<()>,
 }
 
@@ -118,23 +119,20 @@ impl Prepared {
         Ok(())
     }
 
+    /// Lets it run.
     pub(super) fn launch(self) -> Supervised {
         let Self {
             actor, module, cx, ..
         } = self;
-        let manifest = actor.factory.manifest();
-        let cancel = actor.cancel.clone();
-        let span = span(manifest.id);
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the runtime owns this task and awaits it in `stop`"
-        )]
-        let task = tokio::spawn(actor.supervise(module, cx).instrument(span));
-        Supervised {
-            manifest,
-            cancel,
-            task,
-        }
+        Supervised::begin(actor, Some((module, cx)))
+    }
+
+    /// Leaves a module whose start failed to its supervisor, who tries again after a pause.
+    pub(super) fn launch_later(self, failure: &RunError) -> Supervised {
+        let Self { actor, cx, .. } = self;
+        cx.cancel.cancel();
+        actor.report(failure);
+        Supervised::begin(actor, None)
     }
 }
 
@@ -144,6 +142,34 @@ fn span(id: &'static str) -> tracing::Span {
 }
 
 impl Supervised {
+    /// Begins to supervise a life that was prepared, or else to try again after a pause.
+    fn begin(actor: Actor, life: Option<(Box<dyn DynModule>, Context)>) -> Self {
+        let manifest = actor.factory.manifest();
+        let (cancel, state) = (actor.cancel.clone(), actor.state.subscribe());
+        let span = span(manifest.id);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the runtime owns this task and awaits it in `stop`"
+        )]
+        let task = tokio::spawn(actor.supervise(life).instrument(span));
+        Self {
+            manifest,
+            cancel,
+            state,
+            task,
+        }
+    }
+
+    /// Waits until it runs; false if it failed first.
+    pub(super) async fn runs(&self) -> bool {
+        let is_decided = |state: &ModuleState| {
+            !matches!(state, ModuleState::Registered | ModuleState::Initialised)
+        };
+        let mut state = self.state.clone();
+        let decided = state.wait_for(is_decided).await;
+        decided.is_ok_and(|state| *state == ModuleState::Running)
+    }
+
     pub(super) fn category(&self) -> Category {
         self.manifest.category
     }
@@ -169,9 +195,12 @@ impl Supervised {
 }
 
 impl Actor {
-    async fn supervise(self, module: Box<dyn DynModule>, cx: Context) {
-        let mut current = Some((module, cx));
+    async fn supervise(self, life: Option<(Box<dyn DynModule>, Context)>) {
         let mut backoff = RESTART.start();
+        let mut current = life;
+        if current.is_none() {
+            self.pause(&mut backoff).await;
+        }
         while !self.cancel.is_cancelled() {
             let started = tokio::time::Instant::now();
             let outcome = match current.take() {
@@ -188,13 +217,18 @@ impl Actor {
                 .err()
                 .unwrap_or_else(|| RunError::message("it ended without being asked to"));
             self.report(&failure);
-            let pause = backoff.next_delay().unwrap_or(Duration::from_secs(30));
-            tokio::select! {
-                () = self.cancel.cancelled() => {}
-                () = tokio::time::sleep(pause) => {}
-            }
+            self.pause(&mut backoff).await;
         }
         self.enter(ModuleState::Stopped, None);
+    }
+
+    /// Waits for as long as a module that failed waits, or until it is to end.
+    async fn pause(&self, backoff: &mut Backoff) {
+        let pause = backoff.next_delay().unwrap_or(Duration::from_secs(30));
+        tokio::select! {
+            () = self.cancel.cancelled() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
     }
 
     /// Runs one life of the module and, when it was asked to end, lets it finish.
@@ -269,6 +303,7 @@ impl Actor {
             incidents: shared.incidents.clone(),
             on_call: shared.on_call.clone(),
             runbooks: shared.runbooks.clone(),
+            deliveries: shared.deliveries.clone(),
             audit: shared.audit.of_module(manifest.id),
             actions: ModuleActions::new(shared.gate.clone(), shared.runner.clone(), manifest.id),
             clock: Arc::clone(&shared.clock),

@@ -8,13 +8,15 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+mod restarting;
+
 use super::{Parts, Runtime, StartError};
 use crate::clock::SystemClock;
 use crate::config::{Config, Environment, load_text};
 use crate::metrics::Metrics;
 use crate::module::{
     BuildError, Category, Context, Factory, Health, HealthStatus, Manifest, Module, ModuleState,
-    Registry, RunError,
+    Registry, Request, RestartError, RunError,
 };
 use crate::storage::MemoryStorage;
 
@@ -248,10 +250,20 @@ async fn a_module_that_cannot_start_at_a_reload_leaves_the_others_running() {
     let mut runtime = start("modules:\n  enricher.fake: {}\n").await.unwrap();
     let config =
         config("modules:\n  connector.fake: { fails: init }\n  enricher.fake: { value: 3 }\n");
-    let error = runtime.reload(config).await.unwrap_err();
-    assert!(crate::error::chain(&error).contains("connector.fake"));
+    let report = runtime.reload(config).await.unwrap();
+    assert_eq!(report.started, ["connector.fake"]);
+    let [failed] = &report.failed[..] else {
+        panic!("{report:?}")
+    };
+    assert_eq!(failed.module, "connector.fake");
+    assert_eq!(failed.reason, "cannot bind `x`: in use");
     tokio::task::yield_now().await;
     assert_eq!(health(&runtime, "enricher.fake").0, ModuleState::Running);
+    let (state, trouble, _) = health(&runtime, "connector.fake");
+    assert_eq!(
+        (state, trouble.status),
+        (ModuleState::Failed, HealthStatus::Degraded)
+    );
     runtime.stop().await;
 }
 
@@ -333,13 +345,15 @@ async fn a_server_that_could_not_start_is_not_told_of_as_stopped() {
 async fn a_reload_is_audited_under_the_name_of_whoever_asked_for_it() {
     let mut runtime = start(BOTH).await.unwrap();
     let (system, audit) = (runtime.system().clone(), runtime.audit().clone());
-    let mut requests = runtime.take_reload_requests().unwrap();
+    let mut requests = runtime.take_requests().unwrap();
     let answering = async {
-        let request = requests.recv().await.unwrap();
+        let Some(Request::Reload { by, answer }) = requests.recv().await else {
+            panic!("no reload was asked for")
+        };
         let fewer = config("modules:\n  enricher.fake: {}\n");
-        let report = runtime.reload_by(&request.by, fewer).await.unwrap();
-        request.answer.send(Ok(report)).unwrap();
-        request.by
+        let report = runtime.reload_by(&by, fewer).await.unwrap();
+        answer.send(Ok(report)).unwrap();
+        by
     };
     let (asked, by) = tokio::join!(system.reload("ann"), answering);
     asked.unwrap();

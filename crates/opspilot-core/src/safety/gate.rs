@@ -9,6 +9,7 @@ mod due;
 mod notes;
 mod preparing;
 mod redeeming;
+mod said;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +33,7 @@ use crate::storage::{Collection, Cursor, Query, SharedStorage, StorageError, Sto
 
 pub use self::preparing::{Draft, Item};
 pub(super) use self::redeeming::Ending;
+pub use self::said::Said;
 
 /// Reads proposals and what came of them; cloning it clones a handle.
 #[derive(Debug, Clone)]
@@ -252,15 +254,17 @@ impl Gate {
         id: &str,
         verb: Verb,
         by: &Identity,
-        reason: Option<String>,
+        said: impl Into<Said>,
     ) -> Result<Decided, GateError> {
-        let inner = &self.0;
+        let (inner, said) = (&self.0, said.into());
+        let is_seen = self.is_as_seen(id, &said).await?;
         let work = Decide {
             books: inner.books.clone(),
             id: id.to_owned(),
             verb,
             by: by.clone(),
-            reason,
+            is_seen,
+            said,
             token: ApprovalToken::try_new()?,
         };
         let decided = inner.bus.transact(by.subject(), work).await?;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::catalogue::ActionType;
-use super::gate::{Draft, Gate, GateError, Verb};
+use super::gate::{Draft, Gate, GateError, Said, Verb};
 use super::identity::Identity;
 use super::proposal::Proposal;
 use super::runner::{Runner, StartError};
@@ -103,9 +103,9 @@ impl Decisions {
         id: &str,
         verb: Verb,
         by: &Identity,
-        reason: Option<String>,
+        said: impl Into<Said>,
     ) -> Result<Proposal, GateError> {
-        self.runner.decide(id, verb, by, reason).await
+        self.runner.decide(id, verb, by, said.into()).await
     }
 
     /// Takes the proposal `id` back on behalf of `by`: its proposer or an administrator.

@@ -25,6 +25,9 @@ pub enum Refusal {
     /// The same person approved before; another one is needed.
     #[error("you approved it already; another person is needed")]
     AlreadyApproved,
+    /// What would be done is not what whoever approves has seen.
+    #[error("what would be done is not what you saw: read the proposal again")]
+    NotAsSeen,
     /// Only the proposer and administrators take a proposal back.
     #[error("only the proposer or an administrator may cancel it")]
     NotTheProposer,
@@ -79,6 +82,7 @@ impl Refusal {
             Self::RoleTooLow => "role-too-low",
             Self::OwnProposal => "own-proposal",
             Self::AlreadyApproved => "already-approved",
+            Self::NotAsSeen => "not-as-seen",
             Self::NotTheProposer => "not-the-proposer",
             Self::NotApproved => "not-approved",
             Self::Decided => "decided",

@@ -20,7 +20,7 @@ use tracing::{error, info, warn};
 use super::action::Approved;
 use super::catalogue::{ActionType, Outcome};
 use super::execution::{Execution, ExecutionState};
-use super::gate::{Decided, Draft, Ending, Gate, GateError, Item, Verb};
+use super::gate::{Decided, Draft, Ending, Gate, GateError, Item, Said, Verb};
 use super::identity::Identity;
 use super::proposal::Proposal;
 use super::token::ApprovalToken;
@@ -107,10 +107,10 @@ impl Runner {
         id: &str,
         verb: Verb,
         by: &Identity,
-        reason: Option<String>,
+        said: Said,
     ) -> Result<Proposal, GateError> {
         let (runner, id, by) = (self.clone(), id.to_owned(), by.clone());
-        let decision = async move { runner.decide_whole(&id, verb, &by, reason).await };
+        let decision = async move { runner.decide_whole(&id, verb, &by, said).await };
         match self.0.tasks.spawn(decision).await {
             Ok(decided) => decided,
             // A panic goes on; nobody aborts the task but a runtime that ends.
@@ -126,9 +126,9 @@ impl Runner {
         id: &str,
         verb: Verb,
         by: &Identity,
-        reason: Option<String>,
+        said: Said,
     ) -> Result<Proposal, GateError> {
-        let Decided { proposal, token } = self.0.gate.decide(id, verb, by, reason).await?;
+        let Decided { proposal, token } = self.0.gate.decide(id, verb, by, said).await?;
         let Some(token) = token else {
             self.lock().remove(id);
             return Ok(proposal);

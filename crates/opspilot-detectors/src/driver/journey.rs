@@ -12,6 +12,7 @@ use opspilot_core::signal::{Ack, LogBatch};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::counting::Counting;
 use super::effort::Effort;
 use super::meters::Meters;
 use super::settling::Settling;
@@ -42,6 +43,7 @@ pub(super) struct Journey<D> {
     snapshots: Snapshots,
     meters: Meters,
     effort: Effort,
+    counting: Counting,
     findings: Vec<Finding>,
     now: Timestamp,
     /// Since when the stored state, and the shown figures, are behind.
@@ -87,6 +89,7 @@ impl<D: Detector + 'static> Journey<D> {
             snapshots,
             meters: Meters::of(cx),
             effort: Effort::default(),
+            counting: Counting::of(cx),
             findings: Vec::new(),
             now: cx.clock.now(),
             unsaved: None,
@@ -242,6 +245,7 @@ impl<D: Detector + 'static> Journey<D> {
         }
         for finding in self.findings.drain(..) {
             self.meters.finding(&finding);
+            self.counting.finding(&finding);
             match finding {
                 Finding::Created { position, event } => publication.push(Some(position), event),
                 Finding::Repeated {

@@ -178,7 +178,7 @@ impl Config {
 }
 
 impl LineTest {
-    fn failure(&self, rule: &Rule, pattern: &Pattern) -> Option<&'static str> {
+    pub(super) fn failure(&self, rule: &Rule, pattern: &Pattern) -> Option<&'static str> {
         let conditions = (&rule.demanded, &rule.excluded);
         let matches = pattern.is_match(&self.line) && allow(conditions, || self.attributes.clone());
         match (self.expect, matches) {

@@ -211,7 +211,7 @@ impl Config {
 
 impl Rule {
     /// The patterns of a rule about lines.
-    fn compile(&self, index: usize) -> Result<Option<Patterns>, BuildError> {
+    pub(super) fn compile(&self, index: usize) -> Result<Option<Patterns>, BuildError> {
         if self.sample.is_some() {
             return Ok(None);
         }
@@ -227,7 +227,7 @@ impl Rule {
         Ok(Some(Patterns { metric, value }))
     }
 
-    fn faults(&self, index: usize) -> Vec<BuildError> {
+    pub(super) fn faults(&self, index: usize) -> Vec<BuildError> {
         let mut faults = self.subject_faults(index);
         let mut refuse = |key: &str, message: &str| {
             faults.push(BuildError::option(at(index).with_key(key), message));

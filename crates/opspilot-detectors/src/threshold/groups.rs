@@ -63,9 +63,13 @@ pub(super) fn about(names: Option<&[String]>, matched: &Match<'_>) -> Attributes
     if names.is_empty() {
         return Attributes::new();
     }
-    let all = matched.attributes();
+    named(names, &matched.attributes())
+}
+
+/// What `all` has under each of `names`; null where it has nothing.
+pub(super) fn named(names: &[String], all: &Attributes) -> Attributes {
     let named = |name: &String| {
-        let value = find(name, &all).cloned();
+        let value = find(name, all).cloned();
         (name.clone(), value.unwrap_or(Value::Null))
     };
     names.iter().map(named).collect()

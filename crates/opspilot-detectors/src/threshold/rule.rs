@@ -15,10 +15,11 @@ use crate::limiter::{LINE_LIMIT, Limiter, Match, Origin, RuleLimits, Story};
 use crate::template::{Template, shortened};
 
 /// How long titles and descriptions may become, in bytes.
-const TEXT_LIMIT: usize = 16 << 10;
+pub(super) const TEXT_LIMIT: usize = 16 << 10;
 
 /// The placeholders of titles and descriptions.
-const PLACEHOLDERS: [&str; 5] = ["$metric", "$value", "$threshold", "$operator", "$group"];
+pub(super) const PLACEHOLDERS: [&str; 5] =
+    ["$metric", "$value", "$threshold", "$operator", "$group"];
 
 /// How many samples each of several series keeps, if the rule does not need more.
 const GROUP_SAMPLES: usize = 1_000;

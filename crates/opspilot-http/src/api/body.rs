@@ -127,6 +127,49 @@ impl Fields {
         self.choice(name, words)
     }
 
+    /// Up to `most` texts of at most `longest` characters each, or `None` if the field is absent. They may hold any
+    /// characters: they are looked at, not kept.
+    pub(super) fn texts(
+        &mut self,
+        name: &'static str,
+        (most, longest): (usize, usize),
+    ) -> Option<Vec<String>> {
+        let Value::Array(items) = self.take(name)? else {
+            return self.fault(name, "write a list of texts");
+        };
+        if items.len() > most {
+            return self.fault(name, format!("write at most {most} texts"));
+        }
+        let text = |item| match item {
+            Value::String(text) if text.chars().count() <= longest => Some(text),
+            _ => None,
+        };
+        let texts: Option<Vec<String>> = items.into_iter().map(text).collect();
+        texts.or_else(|| {
+            let help = format!("write texts of at most {longest} characters");
+            self.fault(name, help)
+        })
+    }
+
+    /// A whole number from 1 to `most`, or `None` if the field is absent.
+    pub(super) fn number(&mut self, name: &'static str, most: u64) -> Option<u64> {
+        let value = self.take(name)?.as_u64();
+        match value.filter(|value| (1..=most).contains(value)) {
+            Some(value) => Some(value),
+            None => self.fault(name, format!("write a whole number from 1 to {most}")),
+        }
+    }
+
+    /// The value of a field, whatever it is.
+    pub(super) fn value(&mut self, name: &'static str) -> Option<Value> {
+        self.take(name)
+    }
+
+    /// Notes that a field is wrong in a way that its caller found out.
+    pub(super) fn refuse(&mut self, name: &'static str, message: impl Into<String>) {
+        self.faults.add(name, message);
+    }
+
     /// An object, or `None` if the field is absent.
     pub(super) fn object(&mut self, name: &'static str) -> Option<Map<String, Value>> {
         match self.take(name)? {

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use ring::digest;
 
+use super::compress::TAG_SUFFIX;
+
 /// How many bytes of the digest a tag shows: enough that no two versions share one.
 const SHOWN: usize = 16;
 
@@ -52,9 +54,17 @@ impl Condition {
         Self::of(headers, &header::IF_MATCH)
     }
 
-    /// True if the condition names `tag`, or any by `*`.
+    /// True if the condition names `tag`, in its plain form or its packed one, or any by `*`.
     pub(super) fn matches(&self, tag: &ETag) -> bool {
-        self.0.iter().any(|one| one == "*" || *one == tag.0)
+        let plain = tag.0.trim_matches('"');
+        let is_named = |one: &String| match one.strip_suffix('"') {
+            Some(start) => {
+                let start = start.strip_suffix(TAG_SUFFIX).unwrap_or(start);
+                start.strip_prefix('"') == Some(plain)
+            }
+            None => one == "*",
+        };
+        self.0.iter().any(is_named)
     }
 
     fn of(headers: &HeaderMap, name: &HeaderName) -> Option<Self> {
@@ -90,6 +100,8 @@ mod tests {
         assert!(matches(text));
         assert!(matches(&format!("\"a,b\", {text}")));
         assert!(matches("*"));
+        let packed = format!("{}-gzip\"", text.strip_suffix('"').unwrap());
+        assert!(matches(&packed));
         for other in [
             String::new(),
             "\"a\"".into(),

@@ -1,12 +1,15 @@
 //! Incidents: reading and changing.
 
+mod bulk;
+mod list;
+mod post_mortem;
+mod search;
+
 use axum::extract::{FromRequest, FromRequestParts as _, Path, Request, State as Extract};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse as _;
-use opspilot_core::incident::{
-    Change, Incident, IncidentFilter, IncidentId, TimelineEntry, Transition,
-};
+use opspilot_core::incident::{Change, Incident, IncidentId, TimelineEntry, Transition};
 use serde::Serialize;
 use tracing::info;
 
@@ -18,6 +21,10 @@ use super::params::Params;
 use super::problem::{Code, Problem};
 use super::state::State;
 
+pub(super) use self::bulk::bulk;
+pub(super) use self::list::list;
+pub(super) use self::post_mortem::post_mortem;
+
 /// The longest id, in bytes; a longer one names nothing.
 const ID_LENGTH: usize = 256;
 
@@ -28,15 +35,6 @@ const COMMENT_LENGTH: usize = 4_000;
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ListBody {
-    count: usize,
-    incidents: Vec<Incident>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
 struct TimelineBody<'a> {
     count: usize,
     entries: Vec<&'a TimelineEntry>,
@@ -44,23 +42,6 @@ struct TimelineBody<'a> {
     dropped: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
-}
-
-/// `GET /incidents`
-pub(super) async fn list(Extract(state): Extract<State>, mut params: Params) -> Answer {
-    let filter = IncidentFilter {
-        severities: params.list("severity"),
-        statuses: params.list("status"),
-    };
-    let (limit, cursor) = (params.limit(), params.cursor());
-    params.finish()?;
-    let (incidents, next) = state.cx.incidents.list(&filter, cursor, limit).await?;
-    let next_cursor = next.map(|cursor| cursor.to_string());
-    json(&ListBody {
-        count: incidents.len(),
-        incidents,
-        next_cursor,
-    })
 }
 
 /// `GET /incidents/{id}`
@@ -207,11 +188,7 @@ impl Ask {
         fields.finish()?;
         state.require_storage()?;
         let name = caller.name();
-        let kind = match &change {
-            Change::Transition(transition) => transition.as_str(),
-            Change::Assign(_) => "assign",
-            Change::Comment(_) => "comment",
-        };
+        let kind = kind(&change);
         let is_expected = move |incident: &Incident| match &condition {
             Some(condition) => represent(incident).is_ok_and(|(_, tag)| condition.matches(&tag)),
             None => true,
@@ -224,6 +201,15 @@ impl Ask {
         info!(incident = %id, actor = name, change = kind, "incident changed");
         let (body, tag) = represent(&changed)?;
         Ok((tag_header(&tag), json_header(), body).into_response())
+    }
+}
+
+/// The change's name in the log.
+const fn kind(change: &Change) -> &'static str {
+    match change {
+        Change::Transition(transition) => transition.as_str(),
+        Change::Assign(_) => "assign",
+        Change::Comment(_) => "comment",
     }
 }
 

@@ -31,12 +31,19 @@ const MISSED: MetricSpec = MetricSpec::counter(
     "Events that listeners of the stream were told they missed.",
 );
 
+const VIOLATIONS: MetricSpec = MetricSpec::counter(
+    "opspilot_http_csp_reports_total",
+    &[],
+    "Reports of browsers that a page broke the dashboard's policy.",
+);
+
 /// The metrics of whoever has a listener.
 pub(super) const METRICS_OF_LISTENERS: [MetricSpec; 5] =
     [REQUESTS, ERRORS, REFUSED, CONNECTIONS, MISSED];
 
 /// The metrics of the module.
-pub(super) const METRICS: &[MetricSpec] = &METRICS_OF_LISTENERS;
+pub(super) const METRICS: &[MetricSpec] =
+    &[REQUESTS, ERRORS, REFUSED, CONNECTIONS, MISSED, VIOLATIONS];
 
 /// Why a request or connection was refused.
 #[derive(Debug, Clone, Copy)]
@@ -100,6 +107,11 @@ impl ApiMetrics {
         self.metrics.counter(&MISSED, &[]).inc_by(count);
     }
 
+    /// Counts a report that a page broke the dashboard's policy.
+    pub(super) fn violated(&self) {
+        self.metrics.counter(&VIOLATIONS, &[]).inc();
+    }
+
     /// What the server counts.
     pub(super) fn server(&self) -> ServerMetrics {
         let reason = Refusal::Connections.as_str();
@@ -130,6 +142,7 @@ fn known(method: &Method) -> &'static str {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
         Method::POST => "POST",
+        Method::PUT => "PUT",
         Method::DELETE => "DELETE",
         Method::OPTIONS => "OPTIONS",
         _ => "other",

@@ -1,9 +1,13 @@
-//! The modules and their configuration.
+//! The modules: how they are, what they were told, and another start of one.
+
+mod detail;
+mod reload;
 
 use axum::body::Body;
-use axum::extract::State as Extract;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State as Extract};
 use axum::http::{HeaderMap, StatusCode};
-use opspilot_core::module::ModuleStatus;
+use opspilot_core::module::{ModuleStatus, RestartError};
 use serde::Serialize;
 use serde_json::json;
 use tracing::info;
@@ -14,6 +18,9 @@ use super::caller::Caller;
 use super::params::Params;
 use super::problem::{Code, Problem};
 use super::state::State;
+
+pub(super) use self::detail::get;
+pub(super) use self::reload::reload;
 
 #[derive(Debug, Serialize)]
 struct ListBody {
@@ -31,28 +38,46 @@ pub(super) async fn list(Extract(state): Extract<State>, params: Params) -> Answ
     })
 }
 
-/// `POST /reload`
+/// `POST /modules/{id}/restart`
 ///
-/// A reload that changes this module's own options stops it, and so waits for this very answer; 202 ends the wait.
-pub(super) async fn reload(
+/// A restart of this module itself waits for this very answer; 202 ends the wait.
+pub(super) async fn restart(
     Extract(state): Extract<State>,
     caller: Caller,
+    id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
+    let Path(id) = id.map_err(|_| Problem::of(Code::NO_SUCH_MODULE))?;
     Fields::parse(&headers, &body::read(body, state.limits()).await?)?.finish()?;
-    info!(actor = caller.name(), "reload was asked for");
-    match state
-        .cx
-        .cancel
-        .run_until_cancelled(state.cx.system.reload(&caller.name()))
-        .await
-    {
-        Some(Ok(report)) => answer(&report),
-        Some(Err(error)) => Err(Problem::of(Code::CONFIGURATION_INVALID).detail(error.to_string())),
+    info!(
+        actor = caller.name(),
+        module = opspilot_core::error::escape(&id),
+        "restart of a module was asked for"
+    );
+    let name = caller.name();
+    let restart = state.cx.system.restart(&id, &name);
+    match state.cx.cancel.run_until_cancelled(restart).await {
+        Some(Ok(())) => {
+            answer(&json!({ "message": "it runs again", "module": state.cx.system.module(&id) }))
+        }
+        Some(Err(error)) => Err(error.into()),
         None => {
-            let message = "the reload goes on; it starts the API itself again";
+            let message = "the API itself starts again";
             json_with(StatusCode::ACCEPTED, &json!({ "message": message }))
         }
+    }
+}
+
+impl From<RestartError> for Problem {
+    fn from(error: RestartError) -> Self {
+        let code = match &error {
+            RestartError::Unknown(_) => Code::NO_SUCH_MODULE,
+            RestartError::Off(_) => Code::NOT_NOW,
+            RestartError::NotAlone(_) => Code::NOT_ALONE,
+            RestartError::Stopping => Code::STOPPING,
+            _ => Code::MODULE_FAILED,
+        };
+        Self::of(code).detail(error.to_string())
     }
 }

@@ -78,6 +78,11 @@ impl Params {
         self.take(name).filter(|text| !text.is_empty())
     }
 
+    /// Notes that a parameter is wrong in a way that its caller found out.
+    pub(super) fn refuse(&mut self, name: &'static str, message: impl Into<String>) {
+        self.faults.add(name, message);
+    }
+
     /// A moment as RFC 3339, or `None` if the parameter is absent.
     pub(super) fn time(&mut self, name: &'static str) -> Option<Timestamp> {
         let text = self.take(name)?;

@@ -108,6 +108,16 @@ impl Problem {
         self.code.status
     }
 
+    /// The stable name.
+    pub(super) fn code(&self) -> &'static str {
+        self.code.name
+    }
+
+    /// What the caller is told beyond the name.
+    pub(super) fn explanation(&self) -> Option<String> {
+        self.detail.as_deref().map(str::to_owned)
+    }
+
     /// The body for the request `instance`.
     pub(super) fn body(&self, instance: &str) -> Map<String, Value> {
         let Code {

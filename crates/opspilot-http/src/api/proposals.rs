@@ -6,7 +6,8 @@ use axum::extract::{FromRequest, FromRequestParts as _, Path, Request, State as 
 use axum::http::{HeaderMap, StatusCode};
 use opspilot_core::error::chain;
 use opspilot_core::incident::IncidentId;
-use opspilot_core::safety::gate::{Draft, GateError, Item, ProposalFilter, Verb};
+use opspilot_core::safety::action::Digest;
+use opspilot_core::safety::gate::{Draft, GateError, Item, ProposalFilter, Said, Verb};
 use opspilot_core::safety::powers::Decisions;
 use opspilot_core::safety::proposal::{Proposal, ProposalStatus};
 use opspilot_core::safety::refusal::Refusal;
@@ -191,11 +192,15 @@ impl Asked {
         id: Result<Path<String>, PathRejection>,
         verb: Verb,
     ) -> Result<Proposal, Problem> {
-        let (id, state, caller, reason) = self.reason(id)?;
+        let mut asked = self;
+        let seen = match verb {
+            Verb::Approve => seen(&mut asked.fields),
+            Verb::Deny => None,
+        };
+        let (id, state, caller, reason) = asked.reason(id)?;
         let decisions = state.decisions()?;
-        Ok(decisions
-            .decide(&id, verb, caller.identity(), reason)
-            .await?)
+        let said = Said { reason, seen };
+        Ok(decisions.decide(&id, verb, caller.identity(), said).await?)
     }
 
     fn reason(
@@ -208,6 +213,20 @@ impl Asked {
         self.state.require_storage()?;
         Ok((id, self.state, self.caller, reason))
     }
+}
+
+/// The digest of the action that the caller saw, or those of all actions in their order.
+fn seen(fields: &mut Fields) -> Option<Vec<Digest>> {
+    let digests = match fields.value("seen")? {
+        Value::Array(digests) => digests,
+        one => vec![one],
+    };
+    let read = |digest: Value| digest.as_str()?.parse::<Digest>().ok();
+    let seen: Option<Vec<_>> = digests.into_iter().map(read).collect();
+    if seen.is_none() {
+        fields.refuse("seen", "write the `digest` of each action as it was shown");
+    }
+    seen
 }
 
 impl From<GateError> for Problem {
@@ -235,6 +254,7 @@ fn refused(refusal: Refusal) -> Problem {
         | Refusal::OwnProposal
         | Refusal::NotTheProposer => Code::FORBIDDEN,
         Refusal::Expired => Code::EXPIRED,
+        Refusal::NotAsSeen => Code::NOT_AS_SEEN,
         _ => Code::DECIDED,
     };
     Problem::of(code)

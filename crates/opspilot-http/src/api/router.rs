@@ -15,9 +15,9 @@ use tower_http::limit::RequestBodyLimitLayer;
 use super::access::Door;
 use super::config::Options;
 use super::problem::{Code, Problem};
-use super::routes::{Route, Verb};
+use super::routes::{Role, Route, Verb};
 use super::state::State;
-use super::{access, guard, idempotency, observe, rate, routes};
+use super::{access, compress, guard, idempotency, observe, rate, routes};
 use crate::dashboard;
 
 /// The largest body, in bytes.
@@ -48,14 +48,18 @@ fn mount(state: &State, base_path: &str, is_wanted: fn(&Route) -> bool) -> Route
     let rows = routes().iter().filter(|route| is_wanted(route));
     rows.fold(Router::new(), |router, route| {
         let mut handler = route.mount();
-        if route.method != Verb::Get && !route.is_secret {
+        let has_caller = route.role != Role::Anyone;
+        if route.method != Verb::Get && !route.is_secret && has_caller {
             handler = handler.route_layer(from_fn_with_state(state.clone(), idempotency::once));
         }
         let door = Door {
             state: state.clone(),
             route,
         };
-        let handler = handler.route_layer(from_fn_with_state(door, access::check));
+        let mut handler = handler.route_layer(from_fn_with_state(door, access::check));
+        if !route.is_secret {
+            handler = handler.route_layer(from_fn_with_state(state.clone(), compress::compress));
+        }
         router.route(&format!("{base_path}{}", route.path), handler)
     })
     .method_not_allowed_fallback(method_not_allowed)
@@ -115,7 +119,7 @@ fn cors(origin: axum::http::HeaderValue) -> CorsLayer {
     ];
     CorsLayer::new()
         .allow_origin(origin)
-        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers([
             header::CONTENT_TYPE,
             header::AUTHORIZATION,

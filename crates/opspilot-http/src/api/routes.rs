@@ -3,66 +3,17 @@
 //! Paths are relative to `basePath`. A parameter stands for one segment, whose percent-encoding is undone after the
 //! route was chosen; encoded slashes and dots therefore never lead to another route.
 
-use axum::routing::{MethodFilter, MethodRouter, on};
-use opspilot_core::safety::identity::{Kind, Role as CallerRole};
-use serde::Serialize;
+mod row;
 
-use super::state::State;
+use axum::routing::on;
+
+use self::row::{NO_AGENTS, administer, decide, own, probe, propose, read, way_in, work};
 use super::{
-    audit, dead_letters, executions, health, incidents, keys, modules, on_call, proposals, runs,
-    session, socket, stream, tokens,
+    audit, csp, dead_letters, executions, health, incidents, keys, modules, notifications, on_call,
+    proposals, rules, runs, saved, session, socket, sources, stream, tokens, topology,
 };
 
-/// The methods that routes have. `HEAD` works wherever `GET` does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Verb {
-    /// Reads.
-    Get,
-    /// Changes.
-    Post,
-    /// Removes.
-    Delete,
-}
-
-/// The least that a caller must be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Anybody, always: the way in.
-    Anyone,
-    /// Like [`Role::Viewer`], unless `auth.publicPaths` names the route: then anybody, for example a load balancer.
-    Public,
-    /// Reads everything.
-    Viewer,
-    /// Also works on incidents.
-    Operator,
-    /// Also administers the server.
-    Admin,
-}
-
-/// One row of the table.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Route {
-    /// The method.
-    pub method: Verb,
-    /// The path below `basePath`; `{name}` stands for one segment.
-    pub path: &'static str,
-    /// What it does, in one sentence.
-    pub summary: &'static str,
-    /// Who may.
-    pub role: Role,
-    /// The kinds of callers that may, if they have the role.
-    pub kinds: &'static [Kind],
-    /// True if the answer holds a secret: it is never kept to be given again.
-    #[serde(skip)]
-    pub is_secret: bool,
-    /// False for what machines probe often: it does not count towards the rate limit.
-    pub rate_limited: bool,
-    #[serde(skip)]
-    handler: fn(MethodFilter) -> MethodRouter<State>,
-}
+pub use self::row::{Role, Route, Verb};
 
 /// All routes, in the order of the reference page.
 #[must_use]
@@ -92,6 +43,11 @@ const ROUTES: &[Route] = &[
     read("/incidents", "Incidents, newest first.", |verb| {
         on(verb, incidents::list)
     }),
+    work(
+        "/incidents/bulk",
+        "Makes one change to several incidents, with an outcome for each.",
+        |verb| on(verb, incidents::bulk),
+    ),
     read("/incidents/{id}", "One incident.", |verb| {
         on(verb, incidents::get)
     }),
@@ -99,6 +55,11 @@ const ROUTES: &[Route] = &[
         "/incidents/{id}/timeline",
         "What happened to an incident, oldest first.",
         |verb| on(verb, incidents::timeline),
+    ),
+    read(
+        "/incidents/{id}/post-mortem",
+        "What happened, who did what, and what came of it, as Markdown or as a page to print.",
+        |verb| on(verb, incidents::post_mortem),
     ),
     work(
         "/incidents/{id}/acknowledge",
@@ -272,6 +233,72 @@ const ROUTES: &[Route] = &[
         |verb| on(verb, modules::list),
     ),
     Route {
+        kinds: NO_AGENTS,
+        ..read(
+            "/modules/{id}",
+            "One module: its state, configuration without secrets, and metrics.",
+            |verb| on(verb, modules::get),
+        )
+    },
+    work(
+        "/modules/{id}/restart",
+        "Ends a module and starts it again; answers when it runs.",
+        |verb| on(verb, modules::restart),
+    ),
+    read(
+        "/sources",
+        "Every connector with its streams, how far it is behind and what it lost.",
+        |verb| on(verb, sources::list),
+    ),
+    read(
+        "/notifications",
+        "What was sent to which channel, and what became of it, newest first.",
+        |verb| on(verb, notifications::list),
+    ),
+    read("/topology", "Which module hears which.", |verb| {
+        on(verb, topology::topology)
+    }),
+    own("/views", "The views that the caller saved.", |verb| {
+        on(verb, saved::list)
+    }),
+    own("/views/{name}", "One view that the caller saved.", |verb| {
+        on(verb, saved::get)
+    }),
+    Route {
+        method: Verb::Put,
+        ..own("/views/{name}", "Saves a view.", |verb| {
+            on(verb, saved::put)
+        })
+    },
+    Route {
+        method: Verb::Delete,
+        ..own("/views/{name}", "Removes a saved view.", |verb| {
+            on(verb, saved::remove)
+        })
+    },
+    Route {
+        method: Verb::Post,
+        role: Role::Anyone,
+        ..read(
+            "/csp-report",
+            "Takes a browser's report of what the dashboard's policy stopped.",
+            |verb| on(verb, csp::report),
+        )
+    },
+    read("/rules", "The rules of every detector.", |verb| {
+        on(verb, rules::list)
+    }),
+    propose(
+        "/rules/test",
+        "Says what a rule makes of given lines; changes nothing.",
+        |verb| on(verb, rules::test),
+    ),
+    propose(
+        "/rules/dry-run",
+        "Says what a rule makes of the lines of stored incidents; changes nothing.",
+        |verb| on(verb, rules::dry_run),
+    ),
+    Route {
         role: Role::Admin,
         ..work("/reload", "Reads the configuration again.", |verb| {
             on(verb, modules::reload)
@@ -341,117 +368,3 @@ const ROUTES: &[Route] = &[
         })
     },
 ];
-
-/// Everybody, programs that a model drives included.
-const EVERYBODY: &[Kind] = &[Kind::Human, Kind::Service, Kind::Agent];
-
-/// People and ordinary programs.
-const NO_AGENTS: &[Kind] = &[Kind::Human, Kind::Service];
-
-/// People alone.
-const PEOPLE: &[Kind] = &[Kind::Human];
-
-type Handler = fn(MethodFilter) -> MethodRouter<State>;
-
-const fn probe(path: &'static str, summary: &'static str, handler: Handler) -> Route {
-    Route {
-        role: Role::Public,
-        rate_limited: false,
-        ..read(path, summary, handler)
-    }
-}
-
-const fn read(path: &'static str, summary: &'static str, handler: Handler) -> Route {
-    Route {
-        method: Verb::Get,
-        path,
-        summary,
-        role: Role::Viewer,
-        kinds: EVERYBODY,
-        is_secret: false,
-        rate_limited: true,
-        handler,
-    }
-}
-
-const fn work(path: &'static str, summary: &'static str, handler: Handler) -> Route {
-    Route {
-        method: Verb::Post,
-        role: Role::Operator,
-        kinds: NO_AGENTS,
-        ..read(path, summary, handler)
-    }
-}
-
-/// Agents may propose: a person decides.
-const fn propose(path: &'static str, summary: &'static str, handler: Handler) -> Route {
-    Route {
-        kinds: EVERYBODY,
-        ..work(path, summary, handler)
-    }
-}
-
-/// People alone decide.
-const fn decide(path: &'static str, summary: &'static str, handler: Handler) -> Route {
-    Route {
-        kinds: PEOPLE,
-        ..work(path, summary, handler)
-    }
-}
-
-/// A session is nobody else's business, whatever the role.
-const fn way_in(path: &'static str, summary: &'static str, handler: Handler) -> Route {
-    Route {
-        method: Verb::Post,
-        is_secret: true,
-        ..read(path, summary, handler)
-    }
-}
-
-/// What decides who gets in is for people.
-const fn administer(path: &'static str, summary: &'static str, handler: Handler) -> Route {
-    Route {
-        role: Role::Admin,
-        kinds: PEOPLE,
-        is_secret: true,
-        ..work(path, summary, handler)
-    }
-}
-
-impl Verb {
-    /// The method's name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post => "POST",
-            Self::Delete => "DELETE",
-        }
-    }
-
-    const fn filter(self) -> MethodFilter {
-        match self {
-            Self::Get => MethodFilter::GET,
-            Self::Post => MethodFilter::POST,
-            Self::Delete => MethodFilter::DELETE,
-        }
-    }
-}
-
-impl Route {
-    /// True if a caller with `role`, who is a `kind`, may use the row.
-    #[must_use]
-    pub fn admits(&self, role: CallerRole, kind: Kind) -> bool {
-        let has_role = match self.role {
-            Role::Anyone | Role::Public | Role::Viewer => true,
-            Role::Operator => role >= CallerRole::Operator,
-            Role::Admin => role >= CallerRole::Admin,
-        };
-        has_role && self.kinds.contains(&kind)
-    }
-
-    /// The handler, for the row's method alone.
-    pub(super) fn mount(&self) -> MethodRouter<State> {
-        (self.handler)(self.method.filter())
-    }
-}

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use axum::http::HeaderValue;
 use opspilot_core::module::{Context, Health, HealthStatus};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::access::Access;
 use super::config::Options;
+use super::csp::CspReports;
 use super::idempotency::Answers;
 use super::metrics::ApiMetrics;
 use super::names::Names;
@@ -16,6 +18,9 @@ use super::problem::Problem;
 use super::rate::RateLimiter;
 use super::stream::Hub;
 use crate::dashboard::Site;
+
+/// How many searches and trials of rules go on at once; further ones wait.
+const HEAVY: usize = 2;
 
 /// What a request may take.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +70,10 @@ pub(super) struct Shared {
     pub(super) answers: Answers,
     /// Hands events to whoever listens.
     pub(super) hub: Hub,
+    /// Room for work that takes a processor for long: the rest of the server goes on meanwhile.
+    heavy: Semaphore,
+    /// What browsers reported.
+    pub(super) csp: CspReports,
     /// The dashboard, where it can be served.
     pub(super) site: Option<Site>,
     limits: ApiLimits,
@@ -90,6 +99,8 @@ impl State {
             rate: RateLimiter::new(options.rate_limit),
             answers: Answers::default(),
             hub: Hub::default(),
+            heavy: Semaphore::new(HEAVY),
+            csp: CspReports::default(),
             site: Site::new(&options.base_path),
             cx,
             limits: parts.limits,
@@ -125,6 +136,12 @@ impl Shared {
             None => Ok(()),
             Some(core) => Err(Problem::storage(core.message.unwrap_or_default())),
         }
+    }
+
+    /// Waits for a turn at work that takes a processor for long; dropping what comes back ends the turn.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // Nobody closes the semaphore.
+        self.heavy.acquire().await.ok()
     }
 
     /// What is counted.

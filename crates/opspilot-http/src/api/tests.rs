@@ -1,29 +1,36 @@
 //! The API over real connections, with a real bus and incidents on memory.
 
 mod access;
+mod approvals;
 mod changing;
 mod faulty;
 mod hostile;
 mod keys;
 mod letters;
+mod modules;
 mod page;
+mod post_mortem;
 mod probes;
 mod reading;
+mod rules;
+mod searching;
 mod socket;
 mod streaming;
 mod table;
+mod views;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use opspilot_core::bus::{Tx, Work};
 use opspilot_core::clock::{ManualClock, Timestamp};
-use opspilot_core::config::Auth;
+use opspilot_core::config::{Auth, Environment, load_text};
 use opspilot_core::event::IncidentCreated;
 use opspilot_core::incident::{Incidents, Severity};
-use opspilot_core::module::{Context, HealthReporter, Module as _};
+use opspilot_core::module::{Context, HealthReporter, Module as _, Registry, Requests};
 use opspilot_core::storage::SharedStorage;
 use opspilot_core::testing::Bench;
 use serde_json::Value;
@@ -43,6 +50,8 @@ struct Fixture {
     core: HealthReporter,
     cx: Context,
     address: SocketAddr,
+    /// What modules ask of the runtime that a test plays.
+    requests: Option<Requests>,
 }
 
 /// What a test may change about the API before it starts.
@@ -54,6 +63,8 @@ struct Setup {
     auth: Auth,
     bad_credentials: usize,
     beat: Duration,
+    /// The modules that are built in, and a configuration of them; then the test plays the runtime.
+    built_in: Option<(Registry, &'static str)>,
 }
 
 impl Default for Setup {
@@ -70,6 +81,7 @@ impl Default for Setup {
             auth: Auth::default(),
             bad_credentials: 30,
             beat: Duration::from_secs(600),
+            built_in: None,
         }
     }
 }
@@ -96,7 +108,16 @@ impl Fixture {
 
     async fn on(storage: Arc<FaultyStorage>, clock: Arc<ManualClock>, setup: Setup) -> Self {
         let shared: SharedStorage = Arc::<FaultyStorage>::clone(&storage);
-        let mut bench = Bench::on(shared, Arc::<ManualClock>::clone(&clock)).await;
+        let shared_clock = Arc::<ManualClock>::clone(&clock);
+        let (mut bench, requests) = match setup.built_in {
+            None => (Bench::on(shared, shared_clock).await, None),
+            Some((registry, yaml)) => {
+                let config = configuration(yaml, &registry);
+                let (bench, requests) = Bench::driven(shared, shared_clock, registry).await;
+                bench.set_config(config);
+                (bench, Some(requests))
+            }
+        };
         bench.access.auth = Arc::new(setup.auth);
         bench.set_ready(true);
         let core = bench.context(&CORE).health;
@@ -120,6 +141,7 @@ impl Fixture {
             core,
             cx,
             address,
+            requests,
         }
     }
 
@@ -139,8 +161,18 @@ impl Fixture {
 
     /// Stores an incident a millisecond later than the one before.
     async fn incident(&self, id: &str, severity: Severity) {
+        self.incident_with(id, severity, |_| {}).await;
+    }
+
+    /// The same, changed before it is stored.
+    async fn incident_with(
+        &self,
+        id: &str,
+        severity: Severity,
+        change: impl FnOnce(&mut IncidentCreated),
+    ) {
         self.clock.advance(Duration::from_millis(1));
-        let event = IncidentCreated {
+        let mut event = IncidentCreated {
             incident_id: id.into(),
             title: format!("title of {id}"),
             description: "<script>alert(1)</script>".into(),
@@ -153,6 +185,7 @@ impl Fixture {
             auto_resolve_ms: None,
             context: serde_json::Map::new(),
         };
+        change(&mut event);
         let create = Create {
             incidents: self.bench.incidents.clone(),
             event,
@@ -165,6 +198,13 @@ impl Fixture {
         let timeline = self.get(&format!("/incidents/{id}/timeline")).await.json();
         strings(&timeline["entries"], "action")
     }
+}
+
+fn configuration(yaml: &str, registry: &Registry) -> opspilot_core::config::Config {
+    let known = registry.known_modules();
+    let environment = Environment::default();
+    let loaded = load_text(yaml, Path::new("test.yaml"), &environment, &known);
+    loaded.unwrap().config
 }
 
 struct Create {

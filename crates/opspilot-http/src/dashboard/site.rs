@@ -45,6 +45,8 @@ pub(super) struct File {
 #[derive(Debug)]
 pub(crate) struct Site {
     page: Content,
+    /// What the page may do, and where a browser reports what it kept the page from.
+    policy: HeaderValue,
     files: Vec<Content>,
 }
 
@@ -63,6 +65,8 @@ impl Site {
         if base_path.is_empty() {
             return None;
         }
+        let policy = format!("{POLICY}; report-uri {base_path}/csp-report");
+        let policy = HeaderValue::from_str(&policy).ok()?;
         let page = PAGE.replace(BUILT_FOR, &format!("content=\"{base_path}\""));
         let of_file = |file: &File| Content {
             name: file.name,
@@ -71,6 +75,7 @@ impl Site {
             packed: OnceLock::new(),
         };
         Some(Self {
+            policy,
             page: Content {
                 name: "",
                 kind: "text/html; charset=utf-8",
@@ -90,10 +95,7 @@ impl Site {
         is_view(path).then(|| {
             let mut response = self.page.answer(headers, "no-store");
             let more = response.headers_mut();
-            more.insert(
-                header::CONTENT_SECURITY_POLICY,
-                HeaderValue::from_static(POLICY),
-            );
+            more.insert(header::CONTENT_SECURITY_POLICY, self.policy.clone());
             more.insert(
                 HeaderName::from_static("cross-origin-opener-policy"),
                 HeaderValue::from_static("same-origin"),
@@ -115,7 +117,9 @@ impl Content {
     fn answer(&self, headers: &HeaderMap, keep: &'static str) -> Response {
         let is_packed = takes_gzip(headers);
         let body = match is_packed {
-            true => self.packed.get_or_init(|| pack(&self.plain)),
+            true => self
+                .packed
+                .get_or_init(|| pack(&self.plain, Compression::best())),
             false => &self.plain,
         };
         let mut response = Response::new(Body::from(body.clone()));
@@ -132,7 +136,7 @@ impl Content {
 }
 
 /// True if a client names gzip and does not refuse it (RFC 9110, section 12.5.3).
-fn takes_gzip(headers: &HeaderMap) -> bool {
+pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
     let named = headers.get_all(header::ACCEPT_ENCODING).iter();
     let mut named = named
         .filter_map(|value| value.to_str().ok())
@@ -144,8 +148,9 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
     })
 }
 
-fn pack(plain: &[u8]) -> Bytes {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+/// `plain` in the gzip format.
+pub(crate) fn pack(plain: &[u8], level: Compression) -> Bytes {
+    let mut encoder = GzEncoder::new(Vec::new(), level);
     // Writing to memory does not fail.
     encoder.write_all(plain).ok();
     encoder.finish().unwrap_or_default().into()

@@ -23,6 +23,11 @@ impl Address {
         Self(part.unwrap_or(own).to_owned())
     }
 
+    /// The id.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// What `action.escalation` must know of the channel.
     #[must_use]
     pub fn channel(&self, filter: &Filter) -> Channel {

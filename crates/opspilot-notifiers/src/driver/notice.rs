@@ -63,6 +63,14 @@ impl Notice {
         }
     }
 
+    /// What it belongs to: the id of an incident or request.
+    pub(super) fn correlation(&self) -> Option<String> {
+        match self {
+            Self::Event(event) => event.correlation_id.as_deref().map(str::to_owned),
+            Self::Summary(_) => None,
+        }
+    }
+
     /// The whole wire form: `id`, `type`, `source`, `timestamp`, `correlationId` where there is one, and `payload`.
     #[must_use]
     pub fn json(&self) -> Cow<'_, str> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use opspilot_core::bus::{DeliveryError, Publication};
+use opspilot_core::deliveries::{DeliveryFilter, DeliveryState};
 use opspilot_core::incident::Severity;
 use opspilot_core::module::{Context, HealthStatus};
 use proptest::prelude::*;
@@ -102,6 +103,32 @@ async fn what_the_limit_holds_back_is_told_of_once() {
         (&details["totalSent"], &details["totalDropped"]),
         (&6.into(), &37.into())
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_became_of_each_notice_is_on_record() {
+    let process = Process::new().await;
+    let (recorder, cx) = start(&process, None, 2).await;
+    *recorder.refusals.lock().unwrap() = 2;
+    process.publish(ids(0..4)).await;
+    process.pass(70).await;
+    let all = DeliveryFilter::default();
+    let (record, _) = cx.deliveries.list(&all, None, 10).await.unwrap();
+    let told: Vec<_> = record
+        .iter()
+        .rev()
+        .map(|one| {
+            let of = one.correlation_id.as_deref().unwrap_or("summary");
+            (of, one.channel.as_str(), one.state, one.attempts)
+        })
+        .collect();
+    let sent = DeliveryState::Sent;
+    let expected = [
+        ("i0", "test", sent, 3),
+        ("i1", "test", sent, 1),
+        ("summary", "test", sent, 1),
+    ];
+    assert_eq!(told, expected);
 }
 
 #[tokio::test(start_paused = true)]

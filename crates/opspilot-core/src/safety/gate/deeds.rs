@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::notes::{self, Told};
-use super::{Books, Decided, GateError, Verb};
+use super::{Books, Decided, GateError, Said, Verb};
 use crate::bus::{Tx, Work};
 use crate::event::{ActionApproved, ActionDenied};
 use crate::safety::identity::{Identity, Role};
@@ -40,7 +40,9 @@ pub(super) struct Decide {
     pub(super) id: String,
     pub(super) verb: Verb,
     pub(super) by: Identity,
-    pub(super) reason: Option<String>,
+    pub(super) said: Said,
+    /// False if what would be done now is known not to be what was seen.
+    pub(super) is_seen: bool,
     pub(super) token: ApprovalToken,
 }
 
@@ -57,12 +59,20 @@ impl Work for Decide {
             self.by.subject(),
         )
         .await?;
-        let (now, reason) = (tx.now(), self.reason.clone());
+        let (now, reason) = (tx.now(), self.said.reason.clone());
         let was_pending = proposal.status == ProposalStatus::Pending;
+        let is_seen = self.is_seen && self.said.has_seen(&proposal);
         let result = match self.verb {
-            Verb::Approve => proposal
-                .approve(&self.by, reason, &self.token, now)
-                .map(Some),
+            Verb::Approve => {
+                let before = proposal.clone();
+                match proposal.approve(&self.by, reason, &self.token, now) {
+                    Ok(_) if !is_seen => {
+                        proposal = before;
+                        Err(Refusal::NotAsSeen)
+                    }
+                    approved => approved.map(Some),
+                }
+            }
             Verb::Deny => proposal.deny(&self.by, reason, now).map(|()| None),
         };
         match result {
@@ -94,7 +104,7 @@ impl Decide {
         proposal: Proposal,
         approval: Approval,
     ) -> Result<Decided, GateError> {
-        let reason = json!(self.reason);
+        let reason = json!(self.said.reason);
         let Approval::Complete = approval else {
             let told = Told::new("action.approvalAdded", self.by.subject())
                 .with("reason", reason)
@@ -122,12 +132,13 @@ impl Decide {
     }
 
     async fn denied(self, tx: &mut Tx, proposal: Proposal) -> Result<Decided, GateError> {
-        let told = Told::new("action.denied", self.by.subject()).with("reason", json!(self.reason));
+        let reason = json!(self.said.reason);
+        let told = Told::new("action.denied", self.by.subject()).with("reason", reason);
         self.books.record(tx, &proposal, told).await?;
         tx.emit(ActionDenied {
             request_id: proposal.id.clone(),
             denied_by: self.by.subject().to_owned(),
-            reason: self.reason,
+            reason: self.said.reason,
         });
         Ok(Decided {
             proposal,

@@ -129,23 +129,29 @@ struct Present {
     observed: Option<String>,
 }
 
-/// Plans `approved` again and looks at its target.
-async fn observe(action_type: &dyn ActionType, approved: &Action) -> Result<Present, Refusal> {
+/// `approved` as it would be done now, whatever state its target is in.
+pub(super) fn planned(action_type: &dyn ActionType, approved: &Action) -> Result<Action, Refusal> {
     let plan = action_type
         .plan(&approved.arguments)
         .map_err(|_| Refusal::Altered)?;
+    Ok(Action {
+        executor: action_type.executor().to_owned(),
+        action_type: approved.action_type.clone(),
+        target: plan.target,
+        arguments: approved.arguments.clone(),
+        recipe: action_type.recipe(),
+        precondition: approved.precondition.clone(),
+    })
+}
+
+/// Plans `approved` again and looks at its target.
+async fn observe(action_type: &dyn ActionType, approved: &Action) -> Result<Present, Refusal> {
+    let action = planned(action_type, approved)?;
     let observed = preparing::in_time(action_type.observe(&approved.arguments))
         .await
         .map_err(|_| Refusal::Unobservable)?;
     Ok(Present {
-        action: Action {
-            executor: action_type.executor().to_owned(),
-            action_type: approved.action_type.clone(),
-            target: plan.target,
-            arguments: approved.arguments.clone(),
-            recipe: action_type.recipe(),
-            precondition: approved.precondition.clone(),
-        },
+        action,
         policy: action_type.policy(),
         observed,
     })

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod fake;
+mod seen;
 
 use std::time::Duration;
 

@@ -22,7 +22,7 @@ pub struct LineTest {
 }
 
 impl LineTest {
-    pub(super) fn failure(&self, rule: &Rule, patterns: &Patterns) -> Option<String> {
+    pub(in super::super) fn failure(&self, rule: &Rule, patterns: &Patterns) -> Option<String> {
         let conditions = (&rule.demanded, &rule.excluded);
         let value = if patterns.metric.is_match(&self.line)
             && allow(conditions, || self.attributes.clone())

@@ -83,6 +83,36 @@ impl Code {
         "no-such-override",
         "There is no such override",
     );
+    pub(in crate::api) const NO_SUCH_MODULE: Self = Self::new(
+        StatusCode::NOT_FOUND,
+        "no-such-module",
+        "There is no such module",
+    );
+    pub(in crate::api) const NOT_ALONE: Self = Self::new(
+        StatusCode::CONFLICT,
+        "not-alone",
+        "It cannot be restarted alone",
+    );
+    pub(in crate::api) const MODULE_FAILED: Self = Self::new(
+        StatusCode::CONFLICT,
+        "module-failed",
+        "A module does not start",
+    );
+    pub(in crate::api) const NO_SUCH_VIEW: Self = Self::new(
+        StatusCode::NOT_FOUND,
+        "no-such-view",
+        "There is no such view",
+    );
+    pub(in crate::api) const NO_SUCH_RULE: Self = Self::new(
+        StatusCode::NOT_FOUND,
+        "no-such-rule",
+        "There is no such rule",
+    );
+    pub(in crate::api) const RULE_INVALID: Self = Self::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "rule-invalid",
+        "The rule cannot be used",
+    );
     pub(in crate::api) const NOT_NOW: Self = Self::new(
         StatusCode::CONFLICT,
         "not-now",
@@ -92,6 +122,11 @@ impl Code {
         StatusCode::CONFLICT,
         "decided",
         "The proposal does not wait for this decision",
+    );
+    pub(in crate::api) const NOT_AS_SEEN: Self = Self::new(
+        StatusCode::CONFLICT,
+        "not-as-seen",
+        "What would be done is not what was seen",
     );
     pub(in crate::api) const EXPIRED: Self =
         Self::new(StatusCode::GONE, "expired", "The proposal has expired");

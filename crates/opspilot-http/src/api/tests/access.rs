@@ -46,6 +46,11 @@ async fn guarded() -> Fixture {
     guarded_by(auth()).await
 }
 
+/// The same for tests elsewhere.
+pub(super) async fn guarded_by_default() -> Fixture {
+    guarded().await
+}
+
 async fn guarded_by(auth: Auth) -> Fixture {
     Fixture::with(Setup {
         auth,

@@ -257,7 +257,7 @@ async fn a_change_is_refused_at_once_while_it_cannot_be_stored() {
 async fn a_reload_without_anybody_who_reloads_says_why() {
     let api = Fixture::new().await;
     let reply = api.post("/reload", "").await;
-    assert_eq!(reply.problem(), (422, "configuration-invalid".into()));
+    assert_eq!(reply.problem(), (503, "stopping".into()));
     assert_eq!(
         reply.json()["detail"],
         Value::from("the server is stopping")

@@ -97,7 +97,7 @@ async fn wrong_parameters_are_all_named() {
         ),
         (
             "orderBy=id",
-            "parameter `orderBy`: is not known; the parameters are `severity`, `status`, `limit`, `cursor`",
+            "parameter `orderBy`: is not known; the parameters are `severity`, `status`, `since`, `until`, `q`, `module`, `assignee`, `limit`, `cursor`",
         ),
         (
             "limit=1&limit=2",

@@ -15,7 +15,8 @@ fn head(route: &Route) -> String {
     let path = route
         .path
         .replace("{id}", "some-id")
-        .replace("{jti}", "some-id");
+        .replace("{jti}", "some-id")
+        .replace("{name}", "some-id");
     format!("{} /api{path}", route.method.as_str())
 }
 

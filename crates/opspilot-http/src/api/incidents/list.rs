@@ -1,0 +1,52 @@
+//! Lists of incidents. Severity, status and time are looked up; words, module and assignee are looked for, incident by
+//! incident, and the answer says how far that went.
+
+use axum::extract::State as Extract;
+use opspilot_core::incident::{Incident, IncidentFilter};
+use serde::Serialize;
+
+use super::super::answer::{Answer, json};
+use super::super::params::Params;
+use super::super::state::State;
+use super::search::{Search, Searched};
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ListBody {
+    count: usize,
+    incidents: Vec<Incident>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+    /// How far a search went.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    search: Option<Searched>,
+}
+
+/// `GET /incidents`
+pub(in crate::api) async fn list(Extract(state): Extract<State>, mut params: Params) -> Answer {
+    let filter = IncidentFilter {
+        severities: params.list("severity"),
+        statuses: params.list("status"),
+        since: params.time("since"),
+        until: params.time("until"),
+    };
+    let search = Search::of(&mut params);
+    let (limit, cursor) = (params.limit(), params.cursor());
+    params.finish()?;
+    let (incidents, next, search) = match search {
+        None => {
+            let (incidents, next) = state.cx.incidents.list(&filter, cursor, limit).await?;
+            (incidents, next, None)
+        }
+        Some(search) => {
+            let found = search.run(&state, &filter, (cursor, limit)).await?;
+            (found.incidents, found.next, Some(found.searched))
+        }
+    };
+    json(&ListBody {
+        count: incidents.len(),
+        incidents,
+        next_cursor: next.map(|cursor| cursor.to_string()),
+        search,
+    })
+}

@@ -1,0 +1,34 @@
+//! What was sent to which channel, and what became of it.
+
+use axum::extract::State as Extract;
+use opspilot_core::deliveries::{Delivery, DeliveryFilter};
+use serde::Serialize;
+
+use super::answer::{Answer, json};
+use super::params::Params;
+use super::state::State;
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ListBody {
+    count: usize,
+    notifications: Vec<Delivery>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// `GET /notifications`
+pub(super) async fn list(Extract(state): Extract<State>, mut params: Params) -> Answer {
+    let filter = DeliveryFilter {
+        states: params.list("state"),
+        channel: params.text("channel"),
+    };
+    let (limit, cursor) = (params.limit(), params.cursor());
+    params.finish()?;
+    let (notifications, next) = state.cx.deliveries.list(&filter, cursor, limit).await?;
+    json(&ListBody {
+        count: notifications.len(),
+        notifications,
+        next_cursor: next.map(|cursor| cursor.to_string()),
+    })
+}
