@@ -126,7 +126,7 @@ pub struct ServerMetrics {
 }
 
 /// Serves `service` on `listener` until `cancel`, then lets open requests end within [`Limits::drain`]. Each request
-/// carries the [`Peer`] that sent it among its extensions. A connection that was [upgraded](crate::upgrade) belongs to
+/// carries the [`Peer`] that sent it among its extensions. A connection that was [upgraded](fn@crate::upgrade) belongs to
 /// whoever upgraded it, and still counts. Who is one too many is told so, and closed.
 ///
 /// # Cancel safety
