@@ -45,8 +45,9 @@ fn lines(bytes: &[u8]) {
     if is_plain {
         assert_eq!(records, read(&splitter, text, text.len().max(1)));
     }
-    let ranges = [0..text.len()];
-    let (utf8, moved) = utf8_of_latin1(text, &ranges, &BufferPool::new(1));
+    let whole = 0..text.len();
+    let whole = std::slice::from_ref(&whole);
+    let (utf8, moved) = utf8_of_latin1(text, whole, &BufferPool::new(1));
     let read = std::str::from_utf8(&utf8).expect("ISO 8859-1 is always text");
     assert_eq!(read.chars().count(), text.len() + 1);
     assert_eq!(moved.len(), 1);

@@ -97,117 +97,58 @@ async fn call(running: &Running, path: &str, headers: &[(&str, &str)], body: Vec
     call_on(stream, path, &all, body).await
 }
 
-#[tokio::test]
-async fn bad_calls_end_with_codes_that_are_not_retried() {
+/// Calls, and checks that the call fails with `code`, says `part`, and is not to be sent again.
+async fn check(headers: &[(&str, &str)], body: Vec<u8>, (code, part): (&str, &str)) {
     let running = Running::new("maxBodyBytes: 4096\nmaxDecodedBytes: 8192").await;
+    let outcome = call(&running, LOGS, headers, body).await;
+    let found = (outcome.code.as_str(), outcome.retry);
+    assert_eq!(found, (code, None), "{outcome:?}");
+    assert!(outcome.message.contains(part), "{outcome:?}");
+}
+
+fn good() -> Vec<u8> {
+    framed(false, &logs(vec![record("a line")]).encode_to_vec())
+}
+
+#[tokio::test]
+async fn bodies_that_are_not_one_message_are_not_retried() {
+    let good = good();
+    let cut = good[..good.len() - 1].to_vec();
+    let two = [good.clone(), good].concat();
+    for body in [b"abc".to_vec(), cut, two] {
+        check(&[], body, ("3", "one gRPC message")).await;
+    }
+    let nonsense = framed(false, b"\xff\xff\xff\xff");
+    check(&[], nonsense, ("3", "Protobuf")).await;
+    check(&[], framed(false, &[0; 5_000]), ("8", "4101 bytes")).await;
+}
+
+#[tokio::test]
+async fn compression_that_cannot_be_undone_is_not_retried() {
     let bomb = gzip(&vec![0; 1 << 20]);
     assert!(bomb.len() < 4_096);
-    let gzipped = &[("grpc-encoding", "gzip")][..];
-    let good = framed(false, &logs(vec![record("a line")]).encode_to_vec());
-    let two = [good.clone(), good.clone()].concat();
-    let rows = [
-        (
-            "wrong path",
-            "/a.B/Export",
-            &[][..],
-            good.clone(),
-            "12",
-            "no such method",
-        ),
-        (
-            "no protobuf",
-            LOGS,
-            &[],
-            framed(false, b"\xff\xff\xff\xff"),
-            "3",
-            "Protobuf",
-        ),
-        (
-            "no frame",
-            LOGS,
-            &[],
-            b"abc".to_vec(),
-            "3",
-            "one gRPC message",
-        ),
-        (
-            "cut short",
-            LOGS,
-            &[],
-            good[..good.len() - 1].to_vec(),
-            "3",
-            "one gRPC message",
-        ),
-        ("two messages", LOGS, &[], two, "3", "one gRPC message"),
-        (
-            "too large",
-            LOGS,
-            &[],
-            framed(false, &[0; 5_000]),
-            "8",
-            "4101 bytes",
-        ),
-        (
-            "a bomb",
-            LOGS,
-            gzipped,
-            framed(true, &bomb),
-            "8",
-            "8192 bytes after",
-        ),
-        (
-            "no gzip",
-            LOGS,
-            gzipped,
-            framed(true, b"no gzip"),
-            "3",
-            "not gzip",
-        ),
-        (
-            "unnamed compression",
-            LOGS,
-            &[],
-            framed(true, &bomb),
-            "13",
-            "does not say how",
-        ),
-        (
-            "unknown compression",
-            LOGS,
-            &[("grpc-encoding", "br")],
-            good.clone(),
-            "12",
-            "only gzip",
-        ),
-        (
-            "a web page",
-            LOGS,
-            &[("origin", "http://evil")],
-            good.clone(),
-            "7",
-            "web pages",
-        ),
-    ];
-    for (name, path, headers, body, code, part) in rows {
-        let outcome = call(&running, path, headers, body).await;
-        assert_eq!(
-            (outcome.code.as_str(), outcome.retry),
-            (code, None),
-            "{name}: {outcome:?}"
-        );
-        assert!(outcome.message.contains(part), "{name}: {outcome:?}");
-    }
-    for headers in [
-        &[][..],
-        &[("authorization", "Bearer a-token-that-is-long-enougH")],
-    ] {
+    let (bomb, gzipped) = (framed(true, &bomb), &[("grpc-encoding", "gzip")]);
+    check(gzipped, bomb.clone(), ("8", "8192 bytes after")).await;
+    check(gzipped, framed(true, b"no gzip"), ("3", "not gzip")).await;
+    check(&[], bomb, ("13", "does not say how")).await;
+    let unknown = &[("grpc-encoding", "br")];
+    check(unknown, good(), ("12", "only gzip")).await;
+}
+
+#[tokio::test]
+async fn callers_that_may_not_call_are_not_retried() {
+    let origin = &[("origin", "http://evil")];
+    check(origin, good(), ("7", "web pages")).await;
+    let running = Running::new("").await;
+    let wrong = call(&running, "/a.B/Export", &[], good()).await;
+    let found = (wrong.code.as_str(), wrong.retry);
+    assert_eq!(found, ("12", None), "{wrong:?}");
+    let almost = [("authorization", "Bearer a-token-that-is-long-enougH")];
+    for headers in [&[][..], &almost] {
         let stream = TcpStream::connect(running.grpc).await.unwrap();
-        let outcome = call_on(stream, LOGS, headers, good.clone()).await;
-        assert_eq!(
-            (outcome.code.as_str(), outcome.retry),
-            ("16", None),
-            "{outcome:?}"
-        );
+        let outcome = call_on(stream, LOGS, headers, good()).await;
+        let found = (outcome.code.as_str(), outcome.retry);
+        assert_eq!(found, ("16", None), "{outcome:?}");
     }
     let refused = "opspilot_otlp_refused_total{module=\"connector.otlp\",reason=\"credential\"}";
     assert_eq!(running.count(refused), "2");
