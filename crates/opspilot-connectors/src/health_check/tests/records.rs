@@ -79,6 +79,7 @@ async fn serve() -> u16 {
             // Somebody who guesses, and something that makes no sense: neither is listened to.
             let mut forged = answer.clone();
             forged[0] ^= 1;
+            forged[3] |= 3;
             for message in [&forged[..], &[7; 3], &answer] {
                 socket.send_to(message, peer).await.unwrap();
             }

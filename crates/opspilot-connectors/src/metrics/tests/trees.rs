@@ -83,7 +83,7 @@ fn a_container_is_measured_against_its_limits() {
 }
 
 #[test]
-fn the_lower_limit_of_a_slice_counts() {
+fn the_lower_of_two_limits_counts() {
     let groups = "enabledMetrics: [cpu, memory, disks, processes, pressure]";
     let (lines, troubles) = read(SERVICE, &format!("{{view: cgroup, {groups}}}"));
     let expected = [
@@ -96,7 +96,7 @@ fn the_lower_limit_of_a_slice_counts() {
         "[METRIC] memory_high_events=0 memory_max_events=0 memory_oom_events=0 memory_oom_kills=0",
         "[METRIC] device_read_mb_per_second=0.00 device_write_mb_per_second=0.00 device_reads_per_second=0.00 \
          device_writes_per_second=0.00 device=259:0",
-        "[METRIC] pids_current=17",
+        "[METRIC] pids_current=17 pids_limit=34 pids_usage_percent=50.0",
     ];
     assert_eq!(lines, expected);
     assert_eq!(troubles.told(), None);

@@ -157,7 +157,7 @@ fn a_state_from_before_there_were_series_is_read() {
     let state = feeding.detector.snapshot();
     let group = state["rules"]["cpu"]["groups"][""].clone();
     assert!(group["open"].is_array(), "{state}");
-    let mut old = state.clone();
+    let mut old = state;
     old["rules"]["cpu"] = group;
     let mut restored = Feed::new(json!({ "minSamples": 2, "clearAfterMs": 1_000 }));
     restored.detector.restore(old).unwrap();
