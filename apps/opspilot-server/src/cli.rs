@@ -96,6 +96,10 @@ pub(crate) struct CheckArguments {
     /// OpsPilot runs as. Exit code 1 if anything does not work.
     #[arg(long)]
     pub(crate) online: bool,
+
+    /// Take every warning for a fault, such as a secret that stands in the file; for pipelines
+    #[arg(long)]
+    pub(crate) strict: bool,
 }
 
 #[derive(Debug, Subcommand)]

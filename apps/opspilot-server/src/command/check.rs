@@ -12,7 +12,14 @@ use crate::output;
 use crate::setup::Setup;
 
 pub(crate) fn check(setup: &Setup, arguments: &CheckArguments) -> Result<(), Failure> {
-    let loaded = setup.load()?;
+    let mut loaded = setup.load()?;
+    if arguments.strict {
+        let warnings = std::mem::take(&mut loaded.warnings);
+        let faults = warnings.into_iter().map(ConfigErrors::from);
+        if let Some(errors) = ConfigErrors::join(faults) {
+            return Err(errors.into());
+        }
+    }
     let modules = build_all(setup, &loaded.config)?;
     if arguments.online {
         return check_online(setup, &loaded, &modules);

@@ -166,3 +166,22 @@ fn a_wrong_argument_exits_with_2() {
     assert_eq!(Ended::run(site.folder(), &["explode"]).code(), 2);
     assert_eq!(Ended::run(site.folder(), &["version"]).code(), 0);
 }
+
+#[test]
+fn strict_takes_a_warning_for_a_fault() {
+    let site = Site::new();
+    site.write(
+        "wrong.yaml",
+        "auth: { enabled: true, apiKeys: [{ label: ci, key: literal-s3cret-of-the-pipeline, role: viewer }] }\n",
+    );
+    let lax = check(&site, &[]);
+    assert_eq!(lax.code(), 0, "{}", lax.stderr);
+    let strict = check(&site, &["--strict"]);
+    assert_eq!(strict.code(), 2, "{}", strict.stderr);
+    assert!(
+        strict.stderr.contains("auth.apiKeys[0].key"),
+        "{}",
+        strict.stderr
+    );
+    assert!(!strict.stderr.contains("s3cret"), "{}", strict.stderr);
+}
