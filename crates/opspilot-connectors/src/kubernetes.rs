@@ -14,6 +14,10 @@
 
 #[cfg(feature = "kubernetes")]
 mod cluster;
+#[cfg_attr(
+    not(feature = "kubernetes"),
+    expect(dead_code, reason = "a program without the feature refuses the module")
+)]
 mod config;
 #[cfg(feature = "kubernetes")]
 mod facts;
@@ -46,6 +50,10 @@ pub use config::{Config, PodLogs};
 /// Watches a cluster.
 #[derive(Debug)]
 pub struct Kubernetes {
+    #[cfg_attr(
+        not(feature = "kubernetes"),
+        expect(dead_code, reason = "a program without the feature refuses the module")
+    )]
     config: Config,
 }
 
