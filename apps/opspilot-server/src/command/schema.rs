@@ -50,6 +50,7 @@ fn metrics(setup: &Setup) -> Vec<Value> {
         .iter()
         .chain(opspilot_core::storage::METRICS)
         .chain(opspilot_core::metrics::PROCESS_METRICS)
+        .chain(crate::telemetry::METRICS)
         .chain(opspilot_core::module::SYSTEM_METRICS);
     let modules = setup
         .registry
