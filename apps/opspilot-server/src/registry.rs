@@ -12,4 +12,5 @@ pub fn registry() -> Registry {
         .with(opspilot_actions::MODULES.iter().copied())
         .with(opspilot_notifiers::MODULES.iter().copied())
         .with(opspilot_http::MODULES.iter().copied())
+        .with(crate::telemetry::MODULES.iter().copied())
 }

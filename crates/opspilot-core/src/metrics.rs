@@ -1,5 +1,8 @@
-//! Counters and gauges in the OpenMetrics text format.
+//! Counters, gauges and histograms in the text formats of OpenMetrics and Prometheus.
 
+mod classic;
+mod families;
+mod process;
 mod readings;
 
 use std::collections::HashMap;
@@ -10,23 +13,36 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter as RawCounter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge as RawGauge;
+use prometheus_client::metrics::histogram::Histogram as RawHistogram;
 use prometheus_client::registry::Registry;
 
+pub use families::{FamilyReading, SeriesReading};
+pub use process::METRICS as PROCESS_METRICS;
 pub use readings::Reading;
+
+use crate::clock::Timestamp;
 
 /// A counter; cloning it clones a handle.
 pub type Counter = RawCounter;
 /// A gauge; cloning it clones a handle.
 pub type Gauge = RawGauge;
+/// A histogram of seconds; cloning it clones a handle.
+pub type Histogram = RawHistogram;
+
+/// The upper bounds of the buckets of every histogram, in seconds.
+const SECONDS: [f64; 14] = [
+    0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+];
 
 type Labels = Vec<(String, String)>;
+type Histograms = Family<Labels, RawHistogram, fn() -> RawHistogram>;
 
 /// What a metric is called and means. Labels come from closed sets, never from input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MetricSpec {
     /// The full name, `opspilot_<noun>_<unit>`; counters end in `_total`.
     pub name: &'static str,
-    /// Counter or gauge.
+    /// Counter, gauge or histogram.
     pub kind: MetricKind,
     /// The label names besides `module`.
     pub labels: &'static [&'static str],
@@ -41,6 +57,8 @@ pub enum MetricKind {
     Counter,
     /// Goes up and down.
     Gauge,
+    /// How often something took how many seconds.
+    Histogram,
 }
 
 impl MetricSpec {
@@ -73,6 +91,21 @@ impl MetricSpec {
             help,
         }
     }
+
+    /// Describes a histogram of seconds; `name` ends in `_seconds`.
+    #[must_use]
+    pub const fn histogram(
+        name: &'static str,
+        labels: &'static [&'static str],
+        help: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            kind: MetricKind::Histogram,
+            labels,
+            help,
+        }
+    }
 }
 
 /// All metrics of a process; cloning it clones a handle.
@@ -84,6 +117,8 @@ struct Families {
     registry: Registry,
     counters: HashMap<&'static str, Family<Labels, RawCounter>>,
     gauges: HashMap<&'static str, Family<Labels, RawGauge>>,
+    histograms: HashMap<&'static str, Histograms>,
+    has_process: bool,
 }
 
 impl Metrics {
@@ -119,6 +154,33 @@ impl Metrics {
         family.get_or_create_owned(&owned(labels))
     }
 
+    /// The histogram of `spec` with these label values.
+    #[must_use]
+    pub fn histogram(&self, spec: &MetricSpec, labels: &[(&str, &str)]) -> Histogram {
+        let mut families = self.lock();
+        let Families {
+            registry,
+            histograms,
+            ..
+        } = &mut *families;
+        let family = histograms.entry(spec.name).or_insert_with(|| {
+            let family = Family::new_with_constructor(of_seconds as fn() -> RawHistogram);
+            registry.register(spec.name, sentence(spec.help), family.clone());
+            family
+        });
+        family.get_or_create_owned(&owned(labels))
+    }
+
+    /// Adds the standard metrics of the process, which began at `started_at`; once is enough.
+    pub fn tell_process(&self, started_at: Timestamp) {
+        let mut families = self.lock();
+        if !families.has_process {
+            families.has_process = true;
+            let process = process::Process::new(started_at);
+            families.registry.register_collector(Box::new(process));
+        }
+    }
+
     /// The page for a scraper, in the OpenMetrics 1.0 text format.
     #[must_use]
     pub fn render(&self) -> String {
@@ -142,6 +204,10 @@ impl Metrics {
     fn lock(&self) -> std::sync::MutexGuard<'_, Families> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn of_seconds() -> RawHistogram {
+    RawHistogram::new(SECONDS)
 }
 
 fn owned(labels: &[(&str, &str)]) -> Labels {

@@ -175,7 +175,12 @@ impl Runtime {
         }
         self.shared.runner.stop(LAST_ACTIONS).await;
         self.shared.bus.drained(DRAIN).await;
-        for category in [Category::Notifier, Category::Openclaw, Category::Ui] {
+        for category in [
+            Category::Notifier,
+            Category::Openclaw,
+            Category::Ui,
+            Category::Telemetry,
+        ] {
             self.stop_category(category).await;
         }
         self.keeper.stop().await;

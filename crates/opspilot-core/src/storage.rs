@@ -23,6 +23,7 @@ pub use batch::{Expect, IndexEntry, Write, WriteBatch};
 pub use collection::{Collection, Record, Store};
 pub use memory::{MemoryStorage, Tables};
 pub use query::{Cursor, CursorError, Document, Order, Page, Query};
+pub use watched::METRICS;
 pub(crate) use watched::WatchedStorage;
 
 /// The shape of a collection: its name and its indexes, fixed by the code that owns it.

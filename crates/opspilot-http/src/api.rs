@@ -15,6 +15,7 @@ mod csp;
 mod dead_letters;
 mod etag;
 mod executions;
+mod exposition;
 mod faults;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;

@@ -69,12 +69,12 @@ const HOMES: &[(&str, &[&str])] = &[
     ("landlock", &["opspilot-actions", "opspilot-plugins"]),
     ("seccompiler", &["opspilot-actions", "opspilot-plugins"]),
     ("opentelemetry", &["opspilot-server"]),
-    // The messages that `connector.otlp` reads.
+    // The messages that `connector.otlp` reads and `telemetry.otlp` writes.
     (
         "opentelemetry-",
         &["opspilot-server", "opspilot-connectors"],
     ),
-    ("prost", &["opspilot-connectors"]),
+    ("prost", &["opspilot-server", "opspilot-connectors"]),
     ("tracing-opentelemetry", &["opspilot-server"]),
     ("tracing-subscriber", &["opspilot-server"]),
     ("clap", &["opspilot-server"]),

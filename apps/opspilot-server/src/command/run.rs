@@ -17,7 +17,8 @@ use crate::{output, telemetry};
 
 pub(crate) fn run(setup: &Setup) -> Result<(), Failure> {
     let loaded = setup.load()?;
-    telemetry::start(&loaded.config.logging)?;
+    let metrics = Metrics::default();
+    let _messages = telemetry::start(setup, &loaded.config.logging, &metrics)?;
     for warning in &loaded.warnings {
         warn!("{warning}");
     }
@@ -26,14 +27,14 @@ pub(crate) fn run(setup: &Setup) -> Result<(), Failure> {
         .enable_all()
         .build()
         .context("cannot start the asynchronous runtime")?;
-    let result = runtime.block_on(serve(setup, loaded.config));
+    let result = runtime.block_on(serve(setup, loaded.config, metrics));
     if matches!(result, Err(Failure::CutShort)) {
         runtime.shutdown_background();
     }
     result
 }
 
-async fn serve(setup: &Setup, config: Config) -> Result<(), Failure> {
+async fn serve(setup: &Setup, config: Config, metrics: Metrics) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let storage = opspilot_storage::open(&config.storage)
         .await
@@ -43,7 +44,7 @@ async fn serve(setup: &Setup, config: Config) -> Result<(), Failure> {
         registry: setup.registry.clone(),
         storage,
         clock: SystemClock::shared(),
-        metrics: Metrics::default(),
+        metrics,
         audit_key,
     };
     let engine = config.storage.engine;

@@ -48,6 +48,9 @@ fn events() -> Value {
 fn metrics(setup: &Setup) -> Vec<Value> {
     let core = opspilot_core::bus::METRICS
         .iter()
+        .chain(opspilot_core::storage::METRICS)
+        .chain(opspilot_core::metrics::PROCESS_METRICS)
+        .chain(crate::telemetry::METRICS)
         .chain(opspilot_core::module::SYSTEM_METRICS);
     let modules = setup
         .registry
@@ -63,6 +66,7 @@ fn describe(spec: &MetricSpec) -> Value {
     let kind = match spec.kind {
         MetricKind::Counter => "counter",
         MetricKind::Gauge => "gauge",
+        MetricKind::Histogram => "histogram",
     };
     json!({ "name": spec.name, "type": kind, "labels": spec.labels, "help": spec.help })
 }

@@ -30,6 +30,8 @@ mod online;
 #[cfg(test)]
 mod probes;
 #[cfg(test)]
+mod prometheus;
+#[cfg(test)]
 mod readings;
 #[cfg(test)]
 mod reload;
@@ -43,3 +45,5 @@ mod secrets;
 mod stopping;
 #[cfg(test)]
 mod storage;
+#[cfg(test)]
+mod telemetry;

@@ -129,6 +129,9 @@ impl Default for StorageOptions {
 pub struct Logging {
     /// The least important message that is written. Default `info`.
     pub level: LogLevel,
+    /// Levels by module and part, in place of `level`: `opspilot=info,opspilot_http=debug`, or
+    /// `opspilot=info,[module{id="connector.fileTail"}]=debug`. `OPSPILOT_LOG` wins over it. No default.
+    pub filter: Option<String>,
     /// How a message is written. Default `text`.
     pub format: LogFormat,
     /// Where messages go. Default `console`.
@@ -147,6 +150,7 @@ impl Default for Logging {
     fn default() -> Self {
         Self {
             level: LogLevel::Info,
+            filter: None,
             format: LogFormat::Text,
             output: LogOutput::Console,
             file: None,

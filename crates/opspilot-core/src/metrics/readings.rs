@@ -35,21 +35,48 @@ impl Metrics {
 
 /// Reads a line such as `name{label="value"} 7`.
 fn read(line: &str) -> Option<Reading> {
-    let (name, rest) = line.split_once('{')?;
-    let mut labels = BTreeMap::new();
-    let mut rest = rest;
-    while !rest.starts_with('}') {
-        let (label, behind) = rest.split_once("=\"")?;
-        let (value, behind) = quoted(behind)?;
-        labels.insert(label.trim_start_matches(',').to_owned(), value);
-        rest = behind;
-    }
-    let value = rest.strip_prefix('}')?.trim().parse().ok()?;
+    let Line {
+        name,
+        labels,
+        value,
+    } = Line::parse(line)?;
     Some(Reading {
         name: name.to_owned(),
         labels,
-        value,
+        value: value.parse().ok()?,
     })
+}
+
+/// A line of the page that holds a value.
+#[derive(Debug)]
+pub(super) struct Line<'p> {
+    pub(super) name: &'p str,
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) value: &'p str,
+}
+
+impl<'p> Line<'p> {
+    /// Reads `name{label="value"} 7` or `name 7`.
+    pub(super) fn parse(line: &'p str) -> Option<Self> {
+        let end = line.find(['{', ' '])?;
+        let (name, mut rest) = line.split_at_checked(end)?;
+        let mut labels = BTreeMap::new();
+        if let Some(behind) = rest.strip_prefix('{') {
+            rest = behind;
+            while !rest.starts_with('}') {
+                let (label, behind) = rest.split_once("=\"")?;
+                let (value, behind) = quoted(behind)?;
+                labels.insert(label.trim_start_matches(',').to_owned(), value);
+                rest = behind;
+            }
+            rest = rest.strip_prefix('}')?;
+        }
+        Some(Self {
+            name,
+            labels,
+            value: rest.trim(),
+        })
+    }
 }
 
 /// The text up to the next quote that is not escaped, and what follows that quote.
@@ -110,7 +137,7 @@ mod tests {
         let reading = read(r#"a{module="m",path="x\"} 1,\\n\n"} 7"#).unwrap();
         assert_eq!(reading.labels["path"], "x\"} 1,\\n\n");
         assert_eq!(reading.value, 7);
-        for broken in ["a 1", "a{b=\"c} 1", "a{b=\"c\"} x", "a{b} 1"] {
+        for broken in ["a", "a{b=\"c} 1", "a{b=\"c\"} x", "a{b} 1"] {
             assert_eq!(read(broken), None, "{broken}");
         }
     }

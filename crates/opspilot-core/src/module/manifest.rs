@@ -75,4 +75,6 @@ pub enum Category {
     Openclaw,
     /// Serves people and programs.
     Ui,
+    /// Tells other systems how the program itself is.
+    Telemetry,
 }

@@ -96,11 +96,13 @@ impl System {
         registry: Registry,
     ) -> (Self, Requests) {
         let (sender, requests) = mpsc::channel(1);
+        let started_at = clock.now();
+        metrics.tell_process(started_at);
         let inner = Inner {
             modules: Mutex::default(),
             offers: Mutex::default(),
             ready: watch::channel(false).0,
-            started_at: clock.now(),
+            started_at,
             bus,
             metrics,
             clock,
@@ -213,9 +215,9 @@ impl System {
         offered.downcast().ok()
     }
 
-    /// The page for a metrics scraper, in the OpenMetrics text format.
+    /// All metrics, as they are now; whoever asks renders them.
     #[must_use]
-    pub fn metrics(&self) -> String {
+    pub fn metrics(&self) -> &Metrics {
         for status in self.modules() {
             let module = self.0.metrics.of_module(status.id);
             module
@@ -228,7 +230,7 @@ impl System {
         if let Some(resident) = resident_bytes() {
             set(&self.0.metrics.gauge(&RESIDENT, &[]), resident);
         }
-        self.0.metrics.render()
+        &self.0.metrics
     }
 
     pub(super) fn requests(&self) -> &mpsc::Sender<Request> {

@@ -53,7 +53,8 @@ impl Shared {
             audit_key,
         } = parts;
         let (health, core_health) = HealthReporter::new(Arc::clone(&clock));
-        let storage: SharedStorage = Arc::new(WatchedStorage::new(storage, health.clone()));
+        let watched = WatchedStorage::new(storage, health.clone(), &metrics);
+        let storage: SharedStorage = Arc::new(watched);
         let store = || Arc::clone(&storage);
         let bus = Bus::start(store(), Arc::clone(&clock), &metrics, health).await?;
         let audit = Audit::open(bus.clone(), store(), audit_key).await?;

@@ -1,4 +1,4 @@
-//! Health, liveness, readiness and metrics.
+//! Health, liveness and readiness.
 //!
 //! `livez` says that the process answers. `readyz` says that it can do its work: started, storage working, not stopping.
 //! `health` tells of every module. A notifier that does not get through (a webhook that fails) lowers the whole to
@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::extract::State as Extract;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::StatusCode;
 use opspilot_core::clock::Timestamp;
 use opspilot_core::event::ModuleState;
 use opspilot_core::module::{Category, HealthStatus, ModuleStatus};
@@ -22,10 +21,6 @@ use super::state::State;
 
 /// How long the storage may take to answer before it counts as not working.
 const STORAGE_PATIENCE: Duration = Duration::from_secs(1);
-
-/// The OpenMetrics 1.0 media type.
-const OPEN_METRICS: HeaderValue =
-    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
 #[derive(Debug, Serialize)]
 struct HealthBody {
@@ -97,15 +92,6 @@ pub(super) async fn readyz(Extract(state): Extract<State>) -> Answer {
     )
 }
 
-/// `GET /metrics`
-pub(super) async fn metrics(Extract(state): Extract<State>) -> Response {
-    (
-        [(header::CONTENT_TYPE, OPEN_METRICS)],
-        state.cx.system.metrics(),
-    )
-        .into_response()
-}
-
 fn status_code(is_well: bool) -> StatusCode {
     if is_well {
         StatusCode::OK
@@ -117,7 +103,9 @@ fn status_code(is_well: bool) -> StatusCode {
 /// The worst health of any module; notifiers count as degraded at most.
 fn overall(modules: &[ModuleStatus]) -> HealthStatus {
     let counted = |module: &ModuleStatus| match (module.category, module.health.status) {
-        (Category::Notifier, HealthStatus::Unhealthy) => HealthStatus::Degraded,
+        (Category::Notifier | Category::Telemetry, HealthStatus::Unhealthy) => {
+            HealthStatus::Degraded
+        }
         (_, status) => status,
     };
     modules.iter().map(counted).max().unwrap_or_default()

@@ -137,7 +137,7 @@ impl Refusal {
 }
 
 /// Labels come from a closed set, whatever a client sends.
-fn known(method: &Method) -> &'static str {
+pub(super) fn known(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",

@@ -1,14 +1,15 @@
 //! The outermost layer: gives each request an id, finishes each answer, counts and logs it.
 
 use axum::body::Body;
-use axum::extract::{Request, State as Extract};
+use axum::extract::{MatchedPath, Request, State as Extract};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use opspilot_core::error::escape;
-use tracing::{debug, error, warn};
+use tracing::{Instrument as _, Span, debug, error, field, warn};
 use uuid::Uuid;
 
+use super::metrics::known;
 use super::problem::Problem;
 use super::state::State;
 
@@ -40,7 +41,8 @@ pub(super) async fn observe(
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let started = tokio::time::Instant::now();
-    let mut response = next.run(request).await;
+    let span = span(&request, &id);
+    let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(problem) = problem_of(&mut response) {
         log(&problem, &id, &method, &path);
         write(&mut response, &problem, &id);
@@ -48,9 +50,32 @@ pub(super) async fn observe(
     finish(&mut response, &id);
     state.metrics().answered(&method, response.status());
     let status = response.status().as_u16();
+    span.record("http.response.status_code", status);
+    if response.status().is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
     let elapsed_ms = started.elapsed().as_millis();
     debug!(request = id, %method, path = escape(&path), status, elapsed_ms, "request answered");
     response
+}
+
+/// The span of a request, named after its route: a path may hold anything. Source of the names:
+/// <https://opentelemetry.io/docs/specs/semconv/http/http-spans/>.
+fn span(request: &Request, id: &str) -> Span {
+    let method = known(request.method());
+    let route = request.extensions().get::<MatchedPath>();
+    let route = route.map(MatchedPath::as_str);
+    let name = route.map_or_else(|| method.to_owned(), |route| format!("{method} {route}"));
+    tracing::info_span!(
+        "request",
+        otel.name = name,
+        otel.kind = "server",
+        otel.status_code = field::Empty,
+        http.request.method = method,
+        http.route = route,
+        http.response.status_code = field::Empty,
+        request = id,
+    )
 }
 
 /// The problem that an answer stands for, also where a layer gave a bare status. An answer with JSON of its own, as

@@ -9,8 +9,9 @@ use axum::routing::on;
 
 use self::row::{NO_AGENTS, administer, decide, own, probe, propose, read, way_in, work};
 use super::{
-    audit, csp, dead_letters, executions, health, incidents, keys, modules, notifications, on_call,
-    proposals, rules, runs, saved, session, socket, sources, stream, tokens, topology,
+    audit, csp, dead_letters, executions, exposition, health, incidents, keys, modules,
+    notifications, on_call, proposals, rules, runs, saved, session, socket, sources, stream,
+    tokens, topology,
 };
 
 pub use self::row::{Role, Route, Verb};
@@ -37,8 +38,8 @@ const ROUTES: &[Route] = &[
     ),
     probe(
         "/metrics",
-        "The metrics in the OpenMetrics text format.",
-        |verb| on(verb, health::metrics),
+        "The metrics in the text format of Prometheus, or of OpenMetrics where `Accept` asks for it.",
+        |verb| on(verb, exposition::metrics),
     ),
     read("/incidents", "Incidents, newest first.", |verb| {
         on(verb, incidents::list)

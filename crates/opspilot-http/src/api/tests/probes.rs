@@ -139,7 +139,7 @@ async fn metrics_count_requests_by_method_and_class() {
         .await;
     let reply = api.get("/metrics").await;
     assert_eq!(reply.status, 200);
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
     assert_eq!(reply.header("content-type"), kind);
     let lines = [
         "opspilot_http_requests_total{module=\"ui.api\",method=\"GET\",status=\"2xx\"} 1",
@@ -155,5 +155,10 @@ async fn metrics_count_requests_by_method_and_class() {
             reply.body
         );
     }
+    assert!(!reply.body.contains("# EOF"));
+    let wanted = "Accept: application/openmetrics-text; version=1.0.0";
+    let reply = api.ask(&["GET /api/metrics", wanted], b"").await;
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    assert_eq!(reply.header("content-type"), kind);
     assert!(reply.body.ends_with("# EOF\n"));
 }
