@@ -13,11 +13,13 @@ use axum::response::{IntoResponse as _, Response};
 use opspilot_core::clock::Timestamp;
 use opspilot_core::event::ModuleState;
 use opspilot_core::module::{Category, HealthStatus, ModuleStatus};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tracing::warn;
 
 use super::answer::{Answer, json, json_with};
+use super::routes::{Reply, Shape};
 use super::state::State;
 
 /// How long the storage may take to answer before it counts as not working.
@@ -27,7 +29,8 @@ const STORAGE_PATIENCE: Duration = Duration::from_secs(1);
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "HealthReport")]
 struct HealthBody {
     status: HealthStatus,
     timestamp: Timestamp,
@@ -36,7 +39,7 @@ struct HealthBody {
     modules: BTreeMap<&'static str, ModuleHealth>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ModuleHealth {
     status: HealthStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,13 +49,19 @@ struct ModuleHealth {
     details: Map<String, Value>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Probe")]
 struct ProbeBody {
     status: &'static str,
     timestamp: Timestamp,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<String>,
 }
+
+pub(super) const HEALTH: Shape = Shape::json::<HealthBody>().or(Reply::json::<HealthBody>(503));
+pub(super) const LIVEZ: Shape = Shape::json::<ProbeBody>();
+pub(super) const READYZ: Shape = Shape::json::<ProbeBody>().or(Reply::json::<ProbeBody>(503));
+pub(super) const METRICS: Shape = Shape::of(Reply::text(&["application/openmetrics-text"]));
 
 /// `GET /health`
 pub(super) async fn health(Extract(state): Extract<State>) -> Answer {
