@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::console::say;
 use crate::process::{self, program};
 use crate::server;
+use crate::skips::skip;
 use crate::steps::refuse;
 use crate::workspace::Workspace;
 
@@ -20,6 +21,9 @@ mod schema;
 
 /// The folder of the pages, relative to the root.
 const FOLDER: &str = "docs/reference";
+
+/// The virtual environment of Python with the validator of OpenAPI documents, below `target` of the root.
+const VALIDATOR: &str = "openapi";
 
 /// What to do with the pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,10 +59,11 @@ pub(crate) fn run(workspace: &Workspace, mode: Mode) -> Result<()> {
     let pages = render(&workspace.root, &binary)?;
     let folder = workspace.root.join(FOLDER);
     if mode == Mode::Check {
-        return refuse(
+        refuse(
             &stale(&folder, &pages)?,
             "pages are stale: run `cargo xtask docs`",
-        );
+        )?;
+        return validate(workspace);
     }
     std::fs::create_dir_all(&folder)?;
     for name in stale(&folder, &pages)? {
@@ -92,9 +97,36 @@ fn render(root: &Path, binary: &Path) -> Result<Pages> {
         ("events.md", pages::events(&ask("schema events")?)),
         ("metrics.md", pages::metrics(&ask("schema metrics")?)),
         ("http-api.md", pages::routes(&ask("schema routes")?)),
+        ("openapi.json", document(&ask("schema openapi")?)?),
         ("command-line.md", commands::page_of(&help)),
         ("exit-codes.md", commands::exit_codes(&help)),
     ]))
+}
+
+/// A page that is read by programs.
+fn document(data: &Value) -> Result<String> {
+    Ok(serde_json::to_string_pretty(data)? + "\n")
+}
+
+/// Validates the OpenAPI document by the rules of its own standard.
+///
+/// # Errors
+/// If it is wrong.
+fn validate(workspace: &Workspace) -> Result<()> {
+    let folder = Path::new("target").join(VALIDATOR);
+    let validator = workspace
+        .root
+        .join(&folder)
+        .join("bin/openapi-spec-validator");
+    if !validator.is_file() {
+        let folder = folder.display();
+        skip(&format!(
+            "the OpenAPI document was not validated: python3 -m venv {folder} && {folder}/bin/pip install \
+             openapi-spec-validator"
+        ));
+        return Ok(());
+    }
+    process::run(program(&workspace.root, validator).arg(format!("{FOLDER}/openapi.json")))
 }
 
 /// Names of the files that differ from the pages, are missing, or are none of them.

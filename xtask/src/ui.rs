@@ -22,6 +22,11 @@ const CRATE: &str = "crates/opspilot-http";
 const TABLE: &str = "src/dashboard/bundle.rs";
 const ASSETS: &str = "assets";
 
+/// The package that makes the types of what the API sends, its script, and what that writes; relative to the sources.
+const SCHEMA: &str = "schema";
+const MAKE_TYPES: &str = "schema/make.mjs";
+const TYPES: &str = "src/schema.d.ts";
+
 /// What to do with the bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -61,9 +66,19 @@ pub(crate) fn run(workspace: &Workspace, mode: Mode) -> Result<()> {
         bail!("no npm: install Node.js 20 and npm");
     }
     install(&folder)?;
+    install(&folder.join(SCHEMA))?;
     if mode == Mode::Write {
+        process::run(program(&folder, "node").arg(MAKE_TYPES))?;
         return process::run(program(&folder, "node").arg("build.mjs"));
     }
+    let types = workspace.target.join("ui-schema.d.ts");
+    process::run(program(&folder, "node").arg(MAKE_TYPES).arg(&types))?;
+    let is_fresh = std::fs::read(folder.join(TYPES)).ok() == std::fs::read(&types).ok();
+    let stale = (!is_fresh).then(|| format!("{SOURCES}/{TYPES}"));
+    refuse(
+        &stale.into_iter().collect::<Vec<_>>(),
+        "types are not those of docs/reference/openapi.json: run `cargo xtask ui`",
+    )?;
     process::run(program(&folder, "npm").args(["run", "--silent", "types"]))?;
     process::run(program(&folder, "npm").args(["run", "--silent", "test"]))?;
     let built = workspace.target.join("ui");

@@ -340,4 +340,6 @@ pub(crate) enum Subject {
     Metrics,
     /// The routes of the HTTP API
     Routes,
+    /// The HTTP API as an OpenAPI document
+    Openapi,
 }

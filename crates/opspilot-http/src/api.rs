@@ -30,6 +30,7 @@ mod names;
 mod notifications;
 mod observe;
 mod on_call;
+mod openapi;
 mod params;
 mod problem;
 mod proposals;
@@ -65,6 +66,7 @@ use self::names::Names;
 use self::state::{ApiLimits, Parts, State};
 
 pub use config::Config;
+pub use openapi::document as openapi;
 pub use routes::{Role, Route, Verb, routes};
 pub use socket::{Config as WebSocketConfig, WebSocket};
 

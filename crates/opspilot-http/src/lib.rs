@@ -15,7 +15,7 @@ pub mod fuzzing;
 
 use opspilot_core::module::Factory;
 
-pub use api::{Api, Config, Role, Route, Verb, WebSocket, WebSocketConfig, routes};
+pub use api::{Api, Config, Role, Route, Verb, WebSocket, WebSocketConfig, openapi, routes};
 pub use auth::{Asked, Issuer, IssuerError};
 pub use dashboard::{Config as DashboardConfig, Dashboard};
 

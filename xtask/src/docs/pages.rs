@@ -14,6 +14,7 @@ pub(super) fn index() -> String {
         ("events.md", "Events"),
         ("metrics.md", "Metrics"),
         ("http-api.md", "HTTP API"),
+        ("openapi.json", "HTTP API as an OpenAPI 3.1 document"),
         ("command-line.md", "Command line"),
         ("exit-codes.md", "Exit codes"),
     ];

@@ -19,6 +19,7 @@ pub(crate) fn schema(setup: &Setup, arguments: &SchemaArguments) -> Result<(), F
         Subject::Variables => output::json(&config::variables(&setup.registry.known_modules())),
         Subject::Metrics => output::json(&metrics(setup)),
         Subject::Routes => output::json(&opspilot_http::routes()),
+        Subject::Openapi => output::json(&opspilot_http::openapi("/api")),
     }
     Ok(())
 }

@@ -8,22 +8,45 @@ use futures_util::stream;
 use opspilot_core::error::chain;
 use opspilot_core::safety::audit::{AuditFilter, Entry};
 use opspilot_core::storage::StorageError;
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json as value;
 use tracing::warn;
 
 use super::answer::{Answer, json};
 use super::params::Params;
+use super::routes::{Form, Input, Reply, Shape};
 use super::state::State;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "AuditList")]
 struct ListBody {
     count: usize,
     entries: Vec<Entry>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "AuditKey")]
+struct KeyBody {
+    public_key: String,
+}
+
+pub(super) const LIST: Shape = Shape::json::<ListBody>().paged().query(&[
+    Input::text("action", usize::MAX, "Entries of this deed."),
+    Input::text("actor", usize::MAX, "Entries of whoever did it."),
+    Input::text(
+        "incident",
+        usize::MAX,
+        "Entries that belong to this incident.",
+    ),
+    Input::new("from", Form::Time, "At this moment or later."),
+    Input::new("until", Form::Time, "Before this moment."),
+]);
+pub(super) const EXPORT: Shape = Shape::of(Reply::text(&["application/jsonl"]));
+pub(super) const KEY: Shape = Shape::json::<KeyBody>();
 
 /// `GET /audit`
 pub(super) async fn list(Extract(state): Extract<State>, mut params: Params) -> Answer {
@@ -77,5 +100,7 @@ type Pieces =
 /// `GET /audit/key`
 pub(super) async fn key(Extract(state): Extract<State>, params: Params) -> Answer {
     params.finish()?;
-    json(&value!({ "publicKey": state.cx.audit.public_key().to_string() }))
+    json(&KeyBody {
+        public_key: state.cx.audit.public_key().to_string(),
+    })
 }

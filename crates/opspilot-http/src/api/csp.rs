@@ -15,6 +15,7 @@ use tracing::warn;
 
 use super::body;
 use super::problem::{Code, Problem};
+use super::routes::{Body as Sent, Reply, Shape};
 use super::state::State;
 
 /// The largest report, in bytes.
@@ -36,6 +37,8 @@ const KINDS: [&str; 3] = [
 /// When a report was logged last, and how many came since.
 #[derive(Debug, Default)]
 pub(super) struct CspReports(Mutex<(Option<Instant>, u64)>);
+
+pub(super) const REPORT: Shape = Shape::of(Reply::bare(204)).body(Sent::Any(&KINDS));
 
 /// `POST /csp-report`
 pub(super) async fn report(

@@ -9,6 +9,7 @@ use axum::extract::{Path, State as Extract};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse as _;
 use opspilot_core::bus::DeadLetter;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tracing::info;
 
@@ -17,16 +18,26 @@ use super::body::{self, Fields};
 use super::caller::Caller;
 use super::params::Params;
 use super::problem::{Code, Problem};
+use super::routes::{Reply, Shape};
 use super::state::State;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "DeadLetterList")]
 struct ListBody {
     count: usize,
     dead_letters: Vec<DeadLetter>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
+
+pub(super) const LIST: Shape = Shape::json::<ListBody>().paged();
+pub(super) const RETRY: Shape = Shape::of(Reply::json::<DeadLetter>(202))
+    .fields(&[])
+    .problems(UNKNOWN);
+pub(super) const DISCARD: Shape = Shape::of(Reply::bare(204)).problems(UNKNOWN);
+
+const UNKNOWN: &[Code] = &[Code::NO_SUCH_DEAD_LETTER];
 
 /// `GET /dead-letters`
 pub(super) async fn list(Extract(state): Extract<State>, mut params: Params) -> Answer {

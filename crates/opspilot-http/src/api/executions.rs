@@ -3,23 +3,41 @@
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State as Extract};
 use opspilot_core::safety::execution::Execution;
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json as value;
 
 use super::answer::{Answer, json};
 use super::params::Params;
 use super::problem::{Code, Problem};
+use super::routes::{Input, Shape};
 use super::state::State;
 use super::views::TypeBody;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ExecutionList")]
 struct ListBody {
     count: usize,
     executions: Vec<Execution>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
+
+/// The types of action.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ActionTypeList")]
+struct TypesBody {
+    count: usize,
+    actions: Vec<TypeBody>,
+}
+
+pub(super) const LIST: Shape = Shape::json::<ListBody>().paged().query(&[Input::text(
+    "proposal",
+    usize::MAX,
+    "Executions of this proposal.",
+)]);
+pub(super) const GET: Shape = Shape::json::<Execution>().problems(&[Code::NO_SUCH_EXECUTION]);
+pub(super) const TYPES: Shape = Shape::json::<TypesBody>();
 
 /// `GET /executions`
 pub(super) async fn list(Extract(state): Extract<State>, mut params: Params) -> Answer {
@@ -58,5 +76,8 @@ pub(super) async fn types(Extract(state): Extract<State>, params: Params) -> Ans
         .into_iter()
         .map(|(name, found)| TypeBody::of(name, &*found))
         .collect();
-    json(&value!({ "count": types.len(), "actions": types }))
+    json(&TypesBody {
+        count: types.len(),
+        actions: types,
+    })
 }

@@ -7,11 +7,15 @@ use axum::extract::State as Extract;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 
+use super::routes::{Reply, Shape};
 use super::state::State;
 
 const CLASSIC: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 const OPEN: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+pub(super) const METRICS: Shape =
+    Shape::of(Reply::text(&["text/plain", "application/openmetrics-text"]));
 
 /// `GET /metrics`
 pub(super) async fn metrics(Extract(state): Extract<State>, headers: HeaderMap) -> Response {

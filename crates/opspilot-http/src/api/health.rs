@@ -12,17 +12,20 @@ use axum::http::StatusCode;
 use opspilot_core::clock::Timestamp;
 use opspilot_core::event::ModuleState;
 use opspilot_core::module::{Category, HealthStatus, ModuleStatus};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tracing::warn;
 
 use super::answer::{Answer, json, json_with};
+use super::routes::{Reply, Shape};
 use super::state::State;
 
 /// How long the storage may take to answer before it counts as not working.
 const STORAGE_PATIENCE: Duration = Duration::from_secs(1);
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "HealthReport")]
 struct HealthBody {
     status: HealthStatus,
     timestamp: Timestamp,
@@ -31,7 +34,7 @@ struct HealthBody {
     modules: BTreeMap<&'static str, ModuleHealth>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ModuleHealth {
     status: HealthStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,13 +44,18 @@ struct ModuleHealth {
     details: Map<String, Value>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Probe")]
 struct ProbeBody {
     status: &'static str,
     timestamp: Timestamp,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<String>,
 }
+
+pub(super) const HEALTH: Shape = Shape::json::<HealthBody>().or(Reply::json::<HealthBody>(503));
+pub(super) const LIVEZ: Shape = Shape::json::<ProbeBody>();
+pub(super) const READYZ: Shape = Shape::json::<ProbeBody>().or(Reply::json::<ProbeBody>(503));
 
 /// `GET /health`
 pub(super) async fn health(Extract(state): Extract<State>) -> Answer {

@@ -10,6 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse as _;
 use opspilot_core::incident::{Change, Incident, IncidentId, TimelineEntry, Transition};
+use schemars::JsonSchema;
 use serde::Serialize;
 use tracing::info;
 
@@ -19,11 +20,12 @@ use super::caller::Caller;
 use super::etag::{Condition, ETag};
 use super::params::Params;
 use super::problem::{Code, Problem};
+use super::routes::{Form, Input, Reply, Shape};
 use super::state::State;
 
-pub(super) use self::bulk::bulk;
-pub(super) use self::list::list;
-pub(super) use self::post_mortem::post_mortem;
+pub(super) use self::bulk::{BULK, bulk};
+pub(super) use self::list::{LIST, list};
+pub(super) use self::post_mortem::{POST_MORTEM, post_mortem};
 
 /// The longest id, in bytes; a longer one names nothing.
 const ID_LENGTH: usize = 256;
@@ -33,8 +35,9 @@ const REASON_LENGTH: usize = 1_000;
 const ASSIGNEE_LENGTH: usize = 200;
 const COMMENT_LENGTH: usize = 4_000;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Timeline")]
 struct TimelineBody<'a> {
     count: usize,
     entries: Vec<&'a TimelineEntry>,
@@ -43,6 +46,35 @@ struct TimelineBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
+
+pub(super) const GET: Shape = Shape::json::<Incident>()
+    .or(Reply::bare(304))
+    .tagged()
+    .problems(UNKNOWN);
+pub(super) const TIMELINE: Shape = Shape::json::<TimelineBody<'_>>().paged().problems(UNKNOWN);
+pub(super) const ACKNOWLEDGE: Shape = CHANGE.fields(&[REASON]);
+pub(super) const RESOLVE: Shape = ACKNOWLEDGE;
+pub(super) const CLOSE: Shape = ACKNOWLEDGE;
+pub(super) const REOPEN: Shape = ACKNOWLEDGE;
+pub(super) const ASSIGN: Shape = CHANGE.fields(&[
+    Input::new(
+        "assignee",
+        Form::TextOrNull(ASSIGNEE_LENGTH),
+        "Who works on it; `null` is nobody.",
+    )
+    .required(),
+    REASON,
+]);
+pub(super) const COMMENT: Shape =
+    CHANGE.fields(&[Input::text("text", COMMENT_LENGTH, "The remark.").required()]);
+
+const UNKNOWN: &[Code] = &[Code::NO_SUCH_INCIDENT];
+const CHANGE: Shape = Shape::json::<Incident>().tagged().problems(&[
+    Code::NO_SUCH_INCIDENT,
+    Code::ILLEGAL_TRANSITION,
+    Code::CHANGED,
+]);
+const REASON: Input = Input::text("reason", REASON_LENGTH, "Why.");
 
 /// `GET /incidents/{id}`
 pub(super) async fn get(Extract(state): Extract<State>, id: Id, headers: HeaderMap) -> Answer {

@@ -5,7 +5,8 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State as Extract};
 use axum::http::{HeaderMap, StatusCode};
 use opspilot_core::safety::credentials::{Credentials, KEY_LIFE, Key, NewKey};
-use opspilot_core::safety::identity::Kind;
+use opspilot_core::safety::identity::{Kind, Role};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::{Answer, json, json_with};
@@ -13,13 +14,15 @@ use super::body::{self, Fields};
 use super::caller::Caller;
 use super::params::Params;
 use super::problem::{Code, Problem};
+use super::routes::{Form, Input, Reply, Shape};
 use super::state::State;
 
 /// The longest label and subject, in characters.
 pub(super) const NAME_LENGTH: usize = 200;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "KeyList")]
 struct ListBody {
     count: usize,
     keys: Vec<Key>,
@@ -28,12 +31,22 @@ struct ListBody {
 }
 
 /// A key that was made. The text is told this once.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "CreatedKey")]
 struct CreatedBody<'a> {
     api_key: &'a str,
     key: Key,
 }
+
+pub(super) const LIST: Shape = Shape::json::<ListBody>().paged();
+pub(super) const CREATE: Shape = Shape::of(Reply::json::<CreatedBody<'_>>(201)).fields(&[
+    Input::text("label", NAME_LENGTH, "What to call it.").required(),
+    Input::of::<Role>("role", "What it may.").required(),
+    Input::of::<Kind>("kind", "Who uses it; `service` unless said."),
+    Input::new("expiresIn", Form::Span, "How long it is valid."),
+]);
+pub(super) const REVOKE: Shape = Shape::json::<Key>().problems(&[Code::NO_SUCH_KEY]);
 
 /// `GET /keys`
 pub(super) async fn list(Extract(state): Extract<State>, mut params: Params) -> Answer {

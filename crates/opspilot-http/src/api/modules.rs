@@ -8,8 +8,8 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State as Extract};
 use axum::http::{HeaderMap, StatusCode};
 use opspilot_core::module::{ModuleStatus, RestartError};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
 use tracing::info;
 
 use super::answer::{Answer, json as answer, json_with};
@@ -17,16 +17,44 @@ use super::body::{self, Fields};
 use super::caller::Caller;
 use super::params::Params;
 use super::problem::{Code, Problem};
+use super::routes::{Reply, Shape};
 use super::state::State;
 
-pub(super) use self::detail::get;
-pub(super) use self::reload::reload;
+pub(super) use self::detail::{GET, get};
+pub(super) use self::reload::{RELOAD, reload};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ModuleList")]
 struct ListBody {
     count: usize,
     modules: Vec<ModuleStatus>,
 }
+
+/// What a restart led to.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Restarted")]
+struct RestartedBody {
+    message: &'static str,
+    module: Option<ModuleStatus>,
+}
+
+/// Something that goes on after the answer.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Begun")]
+struct BegunBody {
+    message: &'static str,
+}
+
+pub(super) const LIST: Shape = Shape::json::<ListBody>();
+pub(super) const RESTART: Shape = Shape::json::<RestartedBody>()
+    .or(Reply::json::<BegunBody>(202))
+    .fields(&[])
+    .problems(&[
+        Code::NO_SUCH_MODULE,
+        Code::NOT_NOW,
+        Code::NOT_ALONE,
+        Code::MODULE_FAILED,
+    ]);
 
 /// `GET /modules`
 pub(super) async fn list(Extract(state): Extract<State>, params: Params) -> Answer {
@@ -58,13 +86,14 @@ pub(super) async fn restart(
     let name = caller.name();
     let restart = state.cx.system.restart(&id, &name);
     match state.cx.cancel.run_until_cancelled(restart).await {
-        Some(Ok(())) => {
-            answer(&json!({ "message": "it runs again", "module": state.cx.system.module(&id) }))
-        }
+        Some(Ok(())) => answer(&RestartedBody {
+            message: "it runs again",
+            module: state.cx.system.module(&id),
+        }),
         Some(Err(error)) => Err(error.into()),
         None => {
             let message = "the API itself starts again";
-            json_with(StatusCode::ACCEPTED, &json!({ "message": message }))
+            json_with(StatusCode::ACCEPTED, &BegunBody { message })
         }
     }
 }

@@ -3,18 +3,67 @@
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State as Extract};
 use axum::http::StatusCode;
-use opspilot_core::oncall::{Escalation, OnCallError, OverrideRequest};
+use opspilot_core::clock::Timestamp;
+use opspilot_core::oncall::{Escalation, OnCallError, Override, OverrideRequest};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json as value};
 
 use super::answer::{Answer, json, json_with};
 use super::params::Params;
 use super::problem::{Code, Problem};
 use super::proposals::{Asked, REASON_LENGTH};
+use super::routes::{Form, Input, Reply, Shape};
 use super::state::State;
 
 /// The longest id, in characters.
 const ID_LENGTH: usize = 200;
+
+/// Who is on call at a moment.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "OnCall")]
+struct OnCallBody {
+    at: Timestamp,
+    count: usize,
+    schedules: Vec<ScheduleBody>,
+    people: Vec<PersonBody>,
+}
+
+/// Who a schedule names.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "OnCallSchedule")]
+struct ScheduleBody {
+    schedule: String,
+    /// Who is on call; `null` is nobody.
+    person: Option<String>,
+    /// Until when, if that ends.
+    until: Option<Timestamp>,
+    overrides: Vec<Override>,
+}
+
+/// Somebody who can be on call.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "OnCallPerson")]
+struct PersonBody {
+    id: String,
+    name: String,
+    channels: Vec<String>,
+}
+
+pub(super) const LIST: Shape =
+    Shape::json::<OnCallBody>().query(&[Input::new("at", Form::Time, "When; now unless said.")]);
+pub(super) const ESCALATIONS: Shape = Shape::json::<EscalationsBody>().paged();
+pub(super) const ADD: Shape = Shape::of(Reply::json::<Override>(201))
+    .fields(&[
+        Input::text("schedule", ID_LENGTH, "The schedule.").required(),
+        Input::text("person", ID_LENGTH, "Who stands in.").required(),
+        Input::new("from", Form::Time, "From when.").required(),
+        Input::new("until", Form::Time, "Until when, which is not included.").required(),
+        Input::text("reason", REASON_LENGTH, "Why."),
+    ])
+    .problems(&[Code::NOT_NOW]);
+pub(super) const REMOVE: Shape = Shape::json::<Override>()
+    .fields(&[])
+    .problems(&[Code::NO_SUCH_OVERRIDE, Code::NOT_NOW]);
 
 /// `GET /on-call`
 pub(super) async fn list(Extract(state): Extract<State>, mut params: Params) -> Answer {
@@ -23,14 +72,14 @@ pub(super) async fn list(Extract(state): Extract<State>, mut params: Params) -> 
     let at = at.unwrap_or_else(|| state.cx.clock.now());
     let on_call = &state.cx.on_call;
     let roster = on_call.roster();
-    let describe = |schedule: &str| -> Result<Value, Problem> {
+    let describe = |schedule: &str| -> Result<ScheduleBody, Problem> {
         let duty = on_call.who(schedule, at);
-        Ok(value!({
-            "schedule": schedule,
-            "person": duty.as_ref().and_then(|duty| duty.person.clone()),
-            "until": duty.and_then(|duty| duty.until),
-            "overrides": on_call.overrides(schedule)?,
-        }))
+        Ok(ScheduleBody {
+            schedule: schedule.to_owned(),
+            person: duty.as_ref().and_then(|duty| duty.person.clone()),
+            until: duty.and_then(|duty| duty.until),
+            overrides: on_call.overrides(schedule)?,
+        })
     };
     let schedules: Vec<_> = roster
         .schedules
@@ -40,9 +89,18 @@ pub(super) async fn list(Extract(state): Extract<State>, mut params: Params) -> 
     let people: Vec<_> = roster
         .people
         .iter()
-        .map(|person| value!({ "id": person.id, "name": person.label(), "channels": person.channels }))
+        .map(|person| PersonBody {
+            id: person.id.clone(),
+            name: person.label().to_owned(),
+            channels: person.channels.clone(),
+        })
         .collect();
-    json(&value!({ "at": at, "count": schedules.len(), "schedules": schedules, "people": people }))
+    json(&OnCallBody {
+        at,
+        count: schedules.len(),
+        schedules,
+        people,
+    })
 }
 
 /// `GET /escalations`
@@ -60,8 +118,9 @@ pub(super) async fn escalations(Extract(state): Extract<State>, mut params: Para
     })
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "EscalationList")]
 struct EscalationsBody {
     count: usize,
     escalations: Vec<Escalation>,

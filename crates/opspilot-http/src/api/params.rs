@@ -16,7 +16,7 @@ use super::problem::{Code, Problem};
 const PAGE: usize = 100;
 
 /// The most entries of a page.
-const LARGEST_PAGE: usize = 500;
+pub(super) const LARGEST_PAGE: usize = 500;
 
 /// Parameters that nobody has asked for yet. [`Params::finish`] tells what is wrong with them.
 #[derive(Debug)]

@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts as _, Path, Request, State as Extract};
 use axum::http::{HeaderMap, StatusCode};
+use opspilot_core::clock::Timestamp;
 use opspilot_core::error::chain;
 use opspilot_core::incident::IncidentId;
 use opspilot_core::safety::action::Digest;
@@ -11,6 +12,7 @@ use opspilot_core::safety::gate::{Draft, GateError, Item, ProposalFilter, Said, 
 use opspilot_core::safety::powers::Decisions;
 use opspilot_core::safety::proposal::{Proposal, ProposalStatus};
 use opspilot_core::safety::refusal::Refusal;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::{Value, json as value};
 
@@ -19,6 +21,7 @@ use super::body::{self, Fields};
 use super::caller::Caller;
 use super::params::Params;
 use super::problem::{Code, Problem};
+use super::routes::{Form, Input, Reply, Shape};
 use super::state::State;
 use super::views::ProposalBody;
 
@@ -31,13 +34,105 @@ const TEXT_LENGTH: usize = 4_000;
 /// The longest name of a type of action, in characters.
 const NAME_LENGTH: usize = 200;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ProposalList")]
 struct ListBody {
     count: usize,
     requests: Vec<ProposalBody>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
+}
+
+/// What a decision led to.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Decided")]
+struct DecidedBody {
+    message: &'static str,
+    request_id: String,
+    /// What the approval is called; `null` unless it is complete. The token itself is nobody's to see.
+    token: Option<TokenBody>,
+    request: ProposalBody,
+}
+
+/// What an approval is called, and how long it is valid.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "ApprovalToken")]
+struct TokenBody {
+    id: String,
+    expires_at: Timestamp,
+}
+
+pub(super) const LIST: Shape = Shape::json::<ListBody>().paged().query(&[
+    Input::list::<ProposalStatus>("status", "Proposals in any of these."),
+    Input::text("incident", usize::MAX, "Proposals for this incident."),
+]);
+pub(super) const PENDING: Shape = Shape::json::<ListBody>().paged();
+pub(super) const GET: Shape = Shape::json::<ProposalBody>().problems(&[Code::NO_SUCH_PROPOSAL]);
+pub(super) const PROPOSE: Shape = Shape::of(Reply::json::<ProposalBody>(201))
+    .fields(DRAFT)
+    .problems(&[Code::TARGET_UNAVAILABLE, Code::DECIDED]);
+pub(super) const PREVIEW: Shape = Shape::json::<ProposalBody>()
+    .fields(DRAFT)
+    .problems(&[Code::TARGET_UNAVAILABLE, Code::DECIDED]);
+pub(super) const APPROVE: Shape = Shape::json::<DecidedBody>()
+    .fields(&[
+        Input::of::<Seen>(
+            "seen",
+            "The `digest` of the action that was seen, or those of all actions in order.",
+        ),
+        REASON,
+    ])
+    .problems(&[
+        Code::NO_SUCH_PROPOSAL,
+        Code::DECIDED,
+        Code::EXPIRED,
+        Code::NOT_AS_SEEN,
+        Code::TARGET_UNAVAILABLE,
+    ]);
+pub(super) const DENY: Shape = Shape::json::<DecidedBody>().fields(&[REASON]).problems(&[
+    Code::NO_SUCH_PROPOSAL,
+    Code::DECIDED,
+    Code::EXPIRED,
+]);
+pub(super) const CANCEL: Shape = DENY;
+
+const REASON: Input = Input::text("reason", REASON_LENGTH, "Why.");
+const DRAFT: &[Input] = &[
+    Input::text(
+        "actionType",
+        NAME_LENGTH,
+        "The type of action, see `GET /actions`.",
+    )
+    .required(),
+    Input::new("arguments", Form::Object, "The values of its parameters."),
+    Input::text(
+        "description",
+        TEXT_LENGTH,
+        "What it does; the type's own words unless said.",
+    ),
+    Input::text("reasoning", TEXT_LENGTH, "Why."),
+    Input::text("incidentId", NAME_LENGTH, "The incident that it is for."),
+];
+
+/// What an approver saw: one digest, or several.
+struct Seen;
+
+impl JsonSchema for Seen {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Seen".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let digest = generator.subschema_for::<Digest>();
+        json_schema!({ "anyOf": [digest, { "type": "array", "items": digest }] })
+    }
 }
 
 /// `GET /approvals`
@@ -104,11 +199,11 @@ pub(super) async fn approve(id: Result<Path<String>, PathRejection>, ask: Asked)
         ProposalStatus::Pending => "approved; more people must approve",
         _ => "approved",
     };
-    let token = proposal
-        .token
-        .as_ref()
-        .map(|token| value!({ "id": token.public_id, "expiresAt": proposal.expires_at }));
-    told(message, token.as_ref(), proposal)
+    let token = proposal.token.as_ref().map(|token| TokenBody {
+        id: token.public_id.clone(),
+        expires_at: proposal.expires_at,
+    });
+    told(message, token, proposal)
 }
 
 /// `POST /approvals/{id}/deny`
@@ -126,13 +221,13 @@ pub(super) async fn cancel(id: Result<Path<String>, PathRejection>, ask: Asked) 
     told("cancelled", None, proposal)
 }
 
-fn told(message: &'static str, token: Option<&Value>, proposal: Proposal) -> Answer {
-    json(&value!({
-        "message": message,
-        "requestId": proposal.id,
-        "token": token,
-        "request": ProposalBody::from(proposal),
-    }))
+fn told(message: &'static str, token: Option<TokenBody>, proposal: Proposal) -> Answer {
+    json(&DecidedBody {
+        message,
+        request_id: proposal.id.clone(),
+        token,
+        request: ProposalBody::from(proposal),
+    })
 }
 
 /// Something that a caller asks for, with the fields of the body.

@@ -15,7 +15,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use super::access::Door;
 use super::config::Options;
 use super::problem::{Code, Problem};
-use super::routes::{Role, Route, Verb};
+use super::routes::Route;
 use super::state::State;
 use super::{access, compress, guard, idempotency, observe, rate, routes};
 use crate::dashboard;
@@ -48,8 +48,7 @@ fn mount(state: &State, base_path: &str, is_wanted: fn(&Route) -> bool) -> Route
     let rows = routes().iter().filter(|route| is_wanted(route));
     rows.fold(Router::new(), |router, route| {
         let mut handler = route.mount();
-        let has_caller = route.role != Role::Anyone;
-        if route.method != Verb::Get && !route.is_secret && has_caller {
+        if route.is_once() {
             handler = handler.route_layer(from_fn_with_state(state.clone(), idempotency::once));
         }
         let door = Door {

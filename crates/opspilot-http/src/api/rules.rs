@@ -7,25 +7,29 @@ mod lines;
 use axum::extract::State as Extract;
 use opspilot_core::config::ModuleOptions;
 use opspilot_core::rules::{RuleCount, RuleDescription, RuleKind};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::answer::{Answer, json};
 use super::params::Params;
 use super::problem::Problem;
+use super::routes::{Input, Shape};
 use super::state::State;
 
-pub(super) use self::dry_run::dry_run;
-pub(super) use self::lines::test;
+pub(super) use self::dry_run::{DRY_RUN, dry_run};
+pub(super) use self::lines::{TEST, test};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RuleList")]
 struct ListBody {
     count: usize,
     rules: Vec<RuleBody>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Rule")]
 struct RuleBody {
     detector: String,
     /// Whether its detector runs.
@@ -45,6 +49,12 @@ struct Detector {
     options: ModuleOptions,
     is_running: bool,
 }
+
+pub(super) const LIST: Shape = Shape::json::<ListBody>().query(&[Input::text(
+    "detector",
+    usize::MAX,
+    "Rules of this detector.",
+)]);
 
 /// `GET /rules`
 pub(super) async fn list(Extract(state): Extract<State>, mut params: Params) -> Answer {

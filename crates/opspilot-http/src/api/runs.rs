@@ -4,21 +4,23 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State as Extract};
 use axum::http::StatusCode;
 use opspilot_core::incident::IncidentId;
-use opspilot_core::safety::runbook::{Run, RunbookError};
+use opspilot_core::safety::runbook::{Run, RunState, Runbook, RunbookError};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json as value;
 
 use super::answer::{Answer, json, json_with};
 use super::params::Params;
 use super::problem::{Code, Problem};
 use super::proposals::{Asked, REASON_LENGTH};
+use super::routes::{Input, Reply, Shape};
 use super::state::State;
 
 /// The longest id, in characters.
 const ID_LENGTH: usize = 200;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "RunList")]
 struct ListBody {
     count: usize,
     runs: Vec<Run>,
@@ -26,11 +28,40 @@ struct ListBody {
     next_cursor: Option<String>,
 }
 
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RunbookList")]
+struct RunbooksBody<'a> {
+    count: usize,
+    runbooks: &'a [Runbook],
+}
+
+pub(super) const RUNBOOKS: Shape = Shape::json::<RunbooksBody<'_>>();
+pub(super) const LIST: Shape = Shape::json::<ListBody>()
+    .paged()
+    .query(&[Input::list::<RunState>("state", "Runs in any of these.")]);
+pub(super) const GET: Shape = Shape::json::<Run>().problems(&[Code::NO_SUCH_RUN]);
+pub(super) const START: Shape = Shape::of(Reply::json::<Run>(201))
+    .fields(&[
+        Input::text("runbookId", ID_LENGTH, "The runbook.").required(),
+        Input::text("incidentId", ID_LENGTH, "The incident that it is for.").required(),
+    ])
+    .problems(&[Code::NO_SUCH_RUNBOOK, Code::NO_SUCH_INCIDENT, Code::NOT_NOW]);
+pub(super) const PAUSE: Shape = Shape::json::<Run>()
+    .fields(&[Input::text("reason", REASON_LENGTH, "Why.")])
+    .problems(&[Code::NO_SUCH_RUN, Code::NOT_NOW]);
+pub(super) const RESUME: Shape = PAUSE;
+pub(super) const ABORT: Shape = PAUSE;
+pub(super) const COMPLETE: Shape = PAUSE;
+pub(super) const SKIP: Shape = PAUSE;
+
 /// `GET /runbooks`
 pub(super) async fn runbooks(Extract(state): Extract<State>, params: Params) -> Answer {
     params.finish()?;
     let offered = state.cx.runbooks.runbooks();
-    json(&value!({ "count": offered.all.len(), "runbooks": offered.all }))
+    json(&RunbooksBody {
+        count: offered.all.len(),
+        runbooks: &offered.all,
+    })
 }
 
 /// `GET /runs`

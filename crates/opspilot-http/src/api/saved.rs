@@ -4,6 +4,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path, State as Extract};
 use axum::http::request::Parts;
 use opspilot_core::views::{SavedView, SavedViews, ViewError};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::{Answer, json};
@@ -11,17 +12,28 @@ use super::caller::Caller;
 use super::params::Params;
 use super::problem::{Code, Problem};
 use super::proposals::Asked;
+use super::routes::{Input, Shape};
 use super::state::State;
 
 /// The longest names and queries, in characters.
 const NAME_LENGTH: usize = 100;
 const QUERY_LENGTH: usize = 2_000;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SavedViewList")]
 struct ListBody {
     count: usize,
     views: Vec<SavedView>,
 }
+
+pub(super) const LIST: Shape = Shape::json::<ListBody>();
+pub(super) const GET: Shape = Shape::json::<SavedView>().problems(&[Code::NO_SUCH_VIEW]);
+pub(super) const PUT: Shape = Shape::json::<SavedView>()
+    .fields(&[Input::text("query", QUERY_LENGTH, "The query of a list.").required()])
+    .problems(&[Code::NO_SUCH_VIEW, Code::NOT_NOW]);
+pub(super) const REMOVE: Shape = Shape::json::<SavedView>()
+    .fields(&[])
+    .problems(&[Code::NO_SUCH_VIEW]);
 
 /// `GET /views`
 pub(super) async fn list(Extract(state): Extract<State>, caller: Caller, params: Params) -> Answer {

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use opspilot_core::safety::credentials::NewSession;
 use opspilot_core::safety::identity::{Identity, Kind, Method, Role};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::access::{self, Cookie};
@@ -18,6 +19,7 @@ use super::caller::Caller;
 use super::metrics::Refusal;
 use super::params::Params;
 use super::problem::{Code, Problem};
+use super::routes::{Input, Reply, Shape};
 use super::state::State;
 use crate::auth::Refused;
 use opspilot_net::Peer;
@@ -26,8 +28,9 @@ use opspilot_net::Peer;
 const KEY_LENGTH: usize = 1_000;
 
 /// Who somebody is, as it is told to them.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Who")]
 struct WhoBody<'a> {
     subject: &'a str,
     role: Role,
@@ -49,6 +52,12 @@ impl<'a> WhoBody<'a> {
         }
     }
 }
+
+pub(super) const SHOW: Shape = Shape::json::<WhoBody<'_>>();
+pub(super) const BEGIN: Shape = Shape::of(Reply::json::<WhoBody<'_>>(201))
+    .fields(&[Input::text("apiKey", KEY_LENGTH, "The key.").required()])
+    .problems(&[Code::AUTH_OFF, Code::UNAUTHENTICATED]);
+pub(super) const END: Shape = Shape::of(Reply::bare(204));
 
 /// `GET /session`
 pub(super) async fn show(caller: Caller, params: Params) -> Answer {

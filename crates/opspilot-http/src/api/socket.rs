@@ -49,7 +49,7 @@ use super::names::Names;
 use super::params::Params;
 use super::problem::{Code, Problem};
 use super::router::panicked;
-use super::routes::{Route, routes};
+use super::routes::{Reply, Route, Shape, routes};
 use super::state::{ApiLimits, Parts, State};
 use super::{guard, local_address, metrics, observe};
 
@@ -214,6 +214,9 @@ fn build(state: &State) -> Result<Router, RunError> {
 fn row() -> Option<&'static Route> {
     routes().iter().find(|route| route.path == PATH)
 }
+
+pub(super) const ENTER: Shape =
+    Shape::of(Reply::bare(101)).problems(&[Code::NOT_FOUND, Code::UPGRADE_REQUIRED, Code::FULL]);
 
 /// `GET /ws`, on the listener of `ui.api`: a client also takes one of the places of its streams.
 pub(super) async fn enter(

@@ -4,18 +4,21 @@ use axum::extract::State as Extract;
 use opspilot_core::bus::StreamStatus;
 use opspilot_core::metrics::Reading;
 use opspilot_core::module::{Category, ModuleStatus};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::{Answer, json};
 use super::params::Params;
+use super::routes::Shape;
 use super::state::State;
 
 /// What the names of metrics that tell of a loss contain, and of those that tell how far a source is behind.
 const LOSSES: [&str; 5] = ["_dropped_", "_lost_", "_missed_", "_missing_", "_cut_"];
 const LAG: &str = "_lag_";
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "SourceList")]
 struct ListBody {
     count: usize,
     sources: Vec<SourceBody>,
@@ -24,8 +27,9 @@ struct ListBody {
 }
 
 /// A connector.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ConnectorSource")]
 struct SourceBody {
     #[serde(flatten)]
     module: ModuleStatus,
@@ -36,6 +40,8 @@ struct SourceBody {
     /// What it could not pass on whole, by kind.
     losses: Vec<Reading>,
 }
+
+pub(super) const LIST: Shape = Shape::json::<ListBody>();
 
 /// `GET /sources`
 pub(super) async fn list(Extract(state): Extract<State>, params: Params) -> Answer {

@@ -1,19 +1,22 @@
 //! What all handlers share.
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::http::HeaderValue;
+use bytes::Bytes;
 use opspilot_core::module::{Context, Health, HealthStatus};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::access::Access;
 use super::config::Options;
 use super::csp::CspReports;
+use super::etag::ETag;
 use super::idempotency::Answers;
 use super::metrics::ApiMetrics;
 use super::names::Names;
+use super::openapi;
 use super::problem::Problem;
 use super::rate::RateLimiter;
 use super::stream::Hub;
@@ -76,6 +79,8 @@ pub(super) struct Shared {
     pub(super) csp: CspReports,
     /// The dashboard, where it can be served.
     pub(super) site: Option<Site>,
+    base_path: String,
+    openapi: OnceLock<(Bytes, ETag)>,
     limits: ApiLimits,
     metrics: ApiMetrics,
 }
@@ -102,6 +107,8 @@ impl State {
             heavy: Semaphore::new(HEAVY),
             csp: CspReports::default(),
             site: Site::new(&options.base_path),
+            base_path: options.base_path.clone(),
+            openapi: OnceLock::new(),
             cx,
             limits: parts.limits,
             metrics,
@@ -136,6 +143,18 @@ impl Shared {
             None => Ok(()),
             Some(core) => Err(Problem::storage(core.message.unwrap_or_default())),
         }
+    }
+
+    /// The OpenAPI document as it is sent, and its tag. It is made when somebody first asks for it.
+    ///
+    /// # Errors
+    /// When it has no JSON form.
+    pub(super) fn openapi(&self) -> Result<&(Bytes, ETag), Problem> {
+        if let Some(made) = self.openapi.get() {
+            return Ok(made);
+        }
+        let made = openapi::represent(&self.base_path)?;
+        Ok(self.openapi.get_or_init(|| made))
     }
 
     /// Waits for a turn at work that takes a processor for long; dropping what comes back ends the turn.

@@ -29,7 +29,7 @@ use super::access::Door;
 use super::answer::Answer;
 use super::params::Params;
 use super::problem::{Code, Problem};
-use super::routes::routes;
+use super::routes::{Form, Input, Reply, Shape, routes};
 use super::state::State;
 
 pub(super) use self::feed::Visitor;
@@ -57,6 +57,15 @@ impl FromStr for Type {
             .ok_or_else(|| format!("`{text}` is not a type of event"))
     }
 }
+
+pub(super) const STREAM: Shape = Shape::of(Reply::text(&["text/event-stream"])).query(&[
+    Input::list::<String>("types", "The types of event; all unless said."),
+    Input::new(
+        "after",
+        Form::Place,
+        "The `id` of the event behind which to go on.",
+    ),
+]);
 
 /// `GET /stream`
 pub(super) async fn stream(

@@ -3,11 +3,13 @@
 mod access;
 mod approvals;
 mod changing;
+mod conform;
 mod faulty;
 mod hostile;
 mod keys;
 mod letters;
 mod modules;
+mod openapi;
 mod page;
 mod post_mortem;
 mod probes;
@@ -50,6 +52,7 @@ struct Fixture {
     core: HealthReporter,
     cx: Context,
     address: SocketAddr,
+    base_path: String,
     /// What modules ask of the runtime that a test plays.
     requests: Option<Requests>,
 }
@@ -122,6 +125,7 @@ impl Fixture {
         bench.set_ready(true);
         let core = bench.context(&CORE).health;
         let cx = bench.context(&Api::MANIFEST);
+        let base_path = setup.config.base_path.clone();
         let mut api = Api::new(setup.config).unwrap();
         api.limits = setup.limits;
         api.api_limits.request = setup.request;
@@ -141,6 +145,7 @@ impl Fixture {
             core,
             cx,
             address,
+            base_path,
             requests,
         }
     }
@@ -156,7 +161,9 @@ impl Fixture {
     }
 
     async fn ask(&self, head: &[&str], body: &[u8]) -> Reply {
-        ask(self.address, head, body).await
+        let reply = ask(self.address, head, body).await;
+        conform::check(&self.base_path, head[0], &reply);
+        reply
     }
 
     /// Stores an incident a millisecond later than the one before.

@@ -4,8 +4,9 @@ use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State as Extract};
 use axum::http::{HeaderMap, StatusCode};
-use opspilot_core::safety::credentials::Token;
-use opspilot_core::safety::identity::Kind;
+use opspilot_core::safety::credentials::{SubjectRule, Token};
+use opspilot_core::safety::identity::{Kind, Role};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::{Answer, json, json_with};
@@ -14,11 +15,13 @@ use super::caller::Caller;
 use super::keys::NAME_LENGTH;
 use super::params::Params;
 use super::problem::{Code, Problem};
+use super::routes::{Form, Input, Reply, Shape};
 use super::state::State;
 use crate::auth::{Asked, Issuer};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "TokenList")]
 struct ListBody {
     count: usize,
     tokens: Vec<Token>,
@@ -27,12 +30,27 @@ struct ListBody {
 }
 
 /// A token that was issued. The text is told this once.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "IssuedToken")]
 struct IssuedBody<'a> {
     jwt: &'a str,
     token: Token,
 }
+
+pub(super) const LIST: Shape = Shape::json::<ListBody>().paged();
+pub(super) const ISSUE: Shape = Shape::of(Reply::json::<IssuedBody<'_>>(201))
+    .fields(&[
+        SUBJECT,
+        Input::of::<Role>("role", "What it may.").required(),
+        Input::of::<Kind>("kind", "Who uses it; `human` unless said."),
+        Input::new("expiresIn", Form::Span, "How long it is valid."),
+    ])
+    .problems(&[Code::NO_SIGNING_KEY]);
+pub(super) const REVOKE: Shape = Shape::json::<Token>().problems(&[Code::NO_SUCH_TOKEN]);
+pub(super) const REVOKE_SUBJECT: Shape = Shape::json::<SubjectRule>().fields(&[SUBJECT]);
+
+const SUBJECT: Input = Input::text("subject", NAME_LENGTH, "Whose tokens.").required();
 
 /// `GET /tokens`
 pub(super) async fn list(Extract(state): Extract<State>, mut params: Params) -> Answer {

@@ -3,20 +3,24 @@
 use axum::extract::State as Extract;
 use opspilot_core::event::ModuleState;
 use opspilot_core::module::{Category, HealthStatus, Manifest};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::{Answer, json};
 use super::params::Params;
+use super::routes::Shape;
 use super::state::State;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Topology")]
 struct TopologyBody {
     nodes: Vec<Node>,
     edges: Vec<Edge>,
 }
 
 /// Something that runs.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "TopologyNode")]
 struct Node {
     id: &'static str,
     category: Category,
@@ -26,13 +30,16 @@ struct Node {
 }
 
 /// What one module publishes and another reads.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "TopologyEdge")]
 struct Edge {
     from: &'static str,
     to: &'static str,
     /// The wire types.
     types: Vec<&'static str>,
 }
+
+pub(super) const TOPOLOGY: Shape = Shape::json::<TopologyBody>();
 
 /// `GET /topology`
 pub(super) async fn topology(Extract(state): Extract<State>, params: Params) -> Answer {

@@ -5,12 +5,14 @@ use opspilot_core::incident::IncidentId;
 use opspilot_core::safety::action::{Action, Digest};
 use opspilot_core::safety::catalogue::{ActionType, Plan, Policy};
 use opspilot_core::safety::proposal::{Decision, Proposal, ProposalStatus, Proposed};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// A proposal as it is served. The token is not in it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Proposal")]
 pub(super) struct ProposalBody {
     id: String,
     status: ProposalStatus,
@@ -34,8 +36,9 @@ pub(super) struct ProposalBody {
 }
 
 /// One action of a proposal.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ProposedAction")]
 struct DeedBody {
     action_type: String,
     executor: String,
@@ -100,8 +103,9 @@ impl From<Proposed> for DeedBody {
 }
 
 /// A type of action as it is served.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ActionType")]
 pub(super) struct TypeBody {
     name: String,
     executor: &'static str,

@@ -2,18 +2,21 @@
 //! outcome of its own.
 
 use opspilot_core::incident::{Change, IncidentId, Status, Transition};
+use schemars::JsonSchema;
 use serde::Serialize;
 use tracing::info;
 
 use super::super::answer::{Answer, json};
 use super::super::problem::Problem;
 use super::super::proposals::Asked;
+use super::super::routes::{Form, Input, Shape};
 use super::{ASSIGNEE_LENGTH, COMMENT_LENGTH, ID_LENGTH, REASON_LENGTH, kind};
 
 /// How many incidents one request may change.
 const MOST: usize = 200;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "BulkOutcome")]
 struct BulkBody {
     /// How many were changed, and how many were not.
     changed: usize,
@@ -22,8 +25,9 @@ struct BulkBody {
 }
 
 /// What became of one incident.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "IncidentOutcome")]
 struct Outcome {
     id: IncidentId,
     /// The status that a request for this one alone would have been answered with.
@@ -36,6 +40,27 @@ struct Outcome {
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
 }
+
+pub(in crate::api) const BULK: Shape = Shape::json::<BulkBody>().fields(&[
+    Input::new("ids", Form::Texts(MOST, ID_LENGTH), "The incidents.").required(),
+    Input::new("change", Form::Words(CHANGES), "What to do.").required(),
+    Input::text("reason", REASON_LENGTH, "Why."),
+    Input::new(
+        "assignee",
+        Form::TextOrNull(ASSIGNEE_LENGTH),
+        "Who works on them, for `assign`.",
+    ),
+    Input::text("text", COMMENT_LENGTH, "The remark, for `comment`."),
+]);
+
+const CHANGES: &[&str] = &[
+    "acknowledge",
+    "resolve",
+    "close",
+    "reopen",
+    "assign",
+    "comment",
+];
 
 /// `POST /incidents/bulk`
 pub(in crate::api) async fn bulk(mut asked: Asked) -> Answer {

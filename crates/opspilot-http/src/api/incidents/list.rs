@@ -2,16 +2,19 @@
 //! incident, and the answer says how far that went.
 
 use axum::extract::State as Extract;
-use opspilot_core::incident::{Incident, IncidentFilter};
+use opspilot_core::incident::{Incident, IncidentFilter, Severity, Status};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::answer::{Answer, json};
 use super::super::params::Params;
+use super::super::routes::{Form, Input, Shape};
 use super::super::state::State;
-use super::search::{Search, Searched};
+use super::search::{Search, Searched, TEXT_LENGTH};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "IncidentList")]
 struct ListBody {
     count: usize,
     incidents: Vec<Incident>,
@@ -21,6 +24,24 @@ struct ListBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     search: Option<Searched>,
 }
+
+pub(in crate::api) const LIST: Shape = Shape::json::<ListBody>().paged().query(&[
+    Input::list::<Severity>("severity", "Incidents of any of these."),
+    Input::list::<Status>("status", "Incidents in any of these."),
+    Input::new("since", Form::Time, "Stored at this moment or later."),
+    Input::new("until", Form::Time, "Stored before this moment."),
+    Input::text(
+        "q",
+        TEXT_LENGTH,
+        "Words that are in the title, the description or the matched line.",
+    ),
+    Input::text("module", usize::MAX, "Incidents of this detector."),
+    Input::text(
+        "assignee",
+        usize::MAX,
+        "Incidents of this person; `-` is nobody.",
+    ),
+]);
 
 /// `GET /incidents`
 pub(in crate::api) async fn list(Extract(state): Extract<State>, mut params: Params) -> Answer {

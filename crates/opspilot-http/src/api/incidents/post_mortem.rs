@@ -16,7 +16,8 @@ use opspilot_core::safety::proposal::Proposal;
 
 use super::super::answer::Answer;
 use super::super::params::Params;
-use super::super::problem::Problem;
+use super::super::problem::{Code, Problem};
+use super::super::routes::{Form, Input, Reply, Shape};
 use super::super::state::State;
 use super::Id;
 
@@ -37,6 +38,15 @@ struct Deed {
     proposal: Proposal,
     executions: Vec<Execution>,
 }
+
+pub(in crate::api) const POST_MORTEM: Shape =
+    Shape::of(Reply::text(&["text/markdown", "text/html"]))
+        .query(&[Input::new(
+            "format",
+            Form::Words(&["markdown", "html"]),
+            "What to write it as, whatever `Accept` says.",
+        )])
+        .problems(&[Code::NO_SUCH_INCIDENT]);
 
 /// `GET /incidents/{id}/post-mortem`
 pub(in crate::api) async fn post_mortem(

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use opspilot_core::incident::{Incident, IncidentFilter};
 use opspilot_core::storage::Cursor;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -26,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const PAGE: usize = 200;
 
 /// The longest text to look for, in characters, and how many words it may have.
-const TEXT_LENGTH: usize = 200;
+pub(super) const TEXT_LENGTH: usize = 200;
 const WORDS: usize = 8;
 
 /// What stands for nobody among assignees.
@@ -50,7 +51,8 @@ pub(super) struct Found {
 }
 
 /// How far a search went.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Search")]
 pub(super) struct Searched {
     /// How many incidents were looked at for this page.
     examined: usize,

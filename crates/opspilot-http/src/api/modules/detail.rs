@@ -5,16 +5,19 @@ use axum::extract::{Path, State as Extract};
 use opspilot_core::config::ModuleOptions;
 use opspilot_core::metrics::Reading;
 use opspilot_core::module::{Manifest, ModuleStatus};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::super::answer::{Answer, json};
 use super::super::params::Params;
 use super::super::problem::{Code, Problem};
+use super::super::routes::Shape;
 use super::super::state::State;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ModuleDetail")]
 struct DetailBody {
     id: &'static str,
     #[serde(flatten)]
@@ -29,8 +32,9 @@ struct DetailBody {
 }
 
 /// What a module says of itself.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ModuleManifest")]
 struct ManifestBody {
     version: &'static str,
     category: opspilot_core::module::Category,
@@ -39,6 +43,8 @@ struct ManifestBody {
     consumes: &'static [&'static str],
     emits: &'static [&'static str],
 }
+
+pub(in crate::api) const GET: Shape = Shape::json::<DetailBody>().problems(&[Code::NO_SUCH_MODULE]);
 
 /// `GET /modules/{id}`
 pub(in crate::api) async fn get(

@@ -11,7 +11,14 @@ use super::super::answer::{Answer, json as answer, json_with};
 use super::super::body::{self, Fields};
 use super::super::caller::Caller;
 use super::super::problem::{Code, Problem};
+use super::super::routes::{Reply, Shape};
 use super::super::state::State;
+use super::BegunBody;
+
+pub(in crate::api) const RELOAD: Shape = Shape::json::<ReloadReport>()
+    .or(Reply::json::<BegunBody>(202))
+    .fields(&[])
+    .problems(&[Code::CONFIGURATION_INVALID, Code::MODULE_FAILED]);
 
 /// `POST /reload`
 ///
@@ -32,7 +39,7 @@ pub(in crate::api) async fn reload(
         Some(Err(error)) => Err(error.into()),
         None => {
             let message = "the reload goes on; it starts the API itself again";
-            json_with(StatusCode::ACCEPTED, &json!({ "message": message }))
+            json_with(StatusCode::ACCEPTED, &BegunBody { message })
         }
     }
 }

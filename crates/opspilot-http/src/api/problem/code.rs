@@ -228,6 +228,21 @@ impl Code {
         "The server is stopping",
     );
 
+    /// The status.
+    pub(in crate::api) const fn status(self) -> StatusCode {
+        self.status
+    }
+
+    /// The stable name.
+    pub(in crate::api) const fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// The kind of error in words.
+    pub(in crate::api) const fn title(self) -> &'static str {
+        self.title
+    }
+
     pub(super) const fn new(status: StatusCode, name: &'static str, title: &'static str) -> Self {
         Self {
             status,

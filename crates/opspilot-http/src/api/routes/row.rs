@@ -5,6 +5,7 @@ use opspilot_core::safety::identity::{Kind, Role as CallerRole};
 use serde::Serialize;
 
 use super::super::state::State;
+use super::shape::Shape;
 
 /// The methods that routes have. `HEAD` works wherever `GET` does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -55,6 +56,9 @@ pub struct Route {
     pub is_secret: bool,
     /// False for what machines probe often: it does not count towards the rate limit.
     pub rate_limited: bool,
+    /// What it takes and answers.
+    #[serde(skip)]
+    pub(in crate::api) shape: Shape,
     #[serde(skip)]
     pub(super) handler: fn(MethodFilter) -> MethodRouter<State>,
 }
@@ -70,15 +74,25 @@ pub(super) const PEOPLE: &[Kind] = &[Kind::Human];
 
 pub(super) type Handler = fn(MethodFilter) -> MethodRouter<State>;
 
-pub(super) const fn probe(path: &'static str, summary: &'static str, handler: Handler) -> Route {
+pub(super) const fn probe(
+    path: &'static str,
+    summary: &'static str,
+    handler: Handler,
+    shape: Shape,
+) -> Route {
     Route {
         role: Role::Public,
         rate_limited: false,
-        ..read(path, summary, handler)
+        ..read(path, summary, handler, shape)
     }
 }
 
-pub(super) const fn read(path: &'static str, summary: &'static str, handler: Handler) -> Route {
+pub(super) const fn read(
+    path: &'static str,
+    summary: &'static str,
+    handler: Handler,
+    shape: Shape,
+) -> Route {
     Route {
         method: Verb::Get,
         path,
@@ -87,49 +101,75 @@ pub(super) const fn read(path: &'static str, summary: &'static str, handler: Han
         kinds: EVERYBODY,
         is_secret: false,
         rate_limited: true,
+        shape,
         handler,
     }
 }
 
-pub(super) const fn work(path: &'static str, summary: &'static str, handler: Handler) -> Route {
+pub(super) const fn work(
+    path: &'static str,
+    summary: &'static str,
+    handler: Handler,
+    shape: Shape,
+) -> Route {
     Route {
         method: Verb::Post,
         role: Role::Operator,
         kinds: NO_AGENTS,
-        ..read(path, summary, handler)
+        ..read(path, summary, handler, shape)
     }
 }
 
 /// Agents may propose: a person decides.
-pub(super) const fn propose(path: &'static str, summary: &'static str, handler: Handler) -> Route {
+pub(super) const fn propose(
+    path: &'static str,
+    summary: &'static str,
+    handler: Handler,
+    shape: Shape,
+) -> Route {
     Route {
         kinds: EVERYBODY,
-        ..work(path, summary, handler)
+        ..work(path, summary, handler, shape)
     }
 }
 
 /// People alone decide.
-pub(super) const fn decide(path: &'static str, summary: &'static str, handler: Handler) -> Route {
+pub(super) const fn decide(
+    path: &'static str,
+    summary: &'static str,
+    handler: Handler,
+    shape: Shape,
+) -> Route {
     Route {
         kinds: PEOPLE,
-        ..work(path, summary, handler)
+        ..work(path, summary, handler, shape)
     }
 }
 
 /// A session is nobody else's business, whatever the role.
-pub(super) const fn way_in(path: &'static str, summary: &'static str, handler: Handler) -> Route {
+pub(super) const fn way_in(
+    path: &'static str,
+    summary: &'static str,
+    handler: Handler,
+    shape: Shape,
+) -> Route {
     Route {
         method: Verb::Post,
         is_secret: true,
-        ..read(path, summary, handler)
+        ..read(path, summary, handler, shape)
     }
 }
 
 /// What belongs to whoever asks, whatever the role.
-pub(super) const fn own(path: &'static str, summary: &'static str, handler: Handler) -> Route {
+pub(super) const fn own(
+    path: &'static str,
+    summary: &'static str,
+    handler: Handler,
+    shape: Shape,
+) -> Route {
     Route {
         kinds: NO_AGENTS,
-        ..read(path, summary, handler)
+        ..read(path, summary, handler, shape)
     }
 }
 
@@ -138,12 +178,13 @@ pub(super) const fn administer(
     path: &'static str,
     summary: &'static str,
     handler: Handler,
+    shape: Shape,
 ) -> Route {
     Route {
         role: Role::Admin,
         kinds: PEOPLE,
         is_secret: true,
-        ..work(path, summary, handler)
+        ..work(path, summary, handler, shape)
     }
 }
 
@@ -179,6 +220,11 @@ impl Route {
             Role::Admin => role >= CallerRole::Admin,
         };
         has_role && self.kinds.contains(&kind)
+    }
+
+    /// True if the row is a change that a caller may ask for twice with one `Idempotency-Key`.
+    pub(in crate::api) fn is_once(&self) -> bool {
+        self.method != Verb::Get && !self.is_secret && self.role != Role::Anyone
     }
 
     /// The handler, for the row's method alone.

@@ -2,10 +2,12 @@
 
 use opspilot_core::config::{ConfigErrors, ModuleOptions};
 use opspilot_core::rules::{RuleDescription, RuleKind, RuleTrial};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use super::super::body::Fields;
 use super::super::problem::{Code, Problem};
+use super::super::routes::Input;
 use super::super::state::State;
 use super::detectors;
 
@@ -17,6 +19,36 @@ const RULE_LENGTH: usize = 64 << 10;
 
 /// The detector whose kind of rule is meant when the request does not say.
 const USUAL: &str = "detector.regex";
+
+/// What may go wrong with any rule.
+pub(super) const PROBLEMS: &[Code] = &[Code::NO_SUCH_RULE, Code::RULE_INVALID];
+
+/// How a request says which rule it is about.
+pub(super) const DETECTOR: Input = Input::text(
+    "detector",
+    ID_LENGTH,
+    "The detector that the rule belongs to, or is for.",
+);
+pub(super) const ID: Input = Input::text("id", ID_LENGTH, "The id of a rule of the configuration.");
+pub(super) const RULE: Input =
+    Input::of::<Brought>("rule", "A whole rule: an object, or a text of YAML.");
+
+/// A rule that comes along.
+pub(super) struct Brought;
+
+impl JsonSchema for Brought {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Brought".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["object", "string", "null"], "maxLength": RULE_LENGTH })
+    }
+}
 
 /// The rule that a request names or brings along. It is compiled elsewhere: that may take a while.
 #[derive(Debug)]

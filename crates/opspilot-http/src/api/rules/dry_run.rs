@@ -7,6 +7,7 @@ use opspilot_core::clock::Timestamp;
 use opspilot_core::incident::{Incident, IncidentFilter, IncidentId};
 use opspilot_core::rules::{LineOutcome, RuleDescription, RuleTrial};
 use opspilot_core::signal::Attributes;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -14,8 +15,9 @@ use tokio::time::Instant;
 use super::super::answer::{Answer, json};
 use super::super::problem::Problem;
 use super::super::proposals::Asked;
+use super::super::routes::{Form, Input, Shape};
 use super::super::state::State;
-use super::chosen::Wanted;
+use super::chosen::{DETECTOR, ID, PROBLEMS, RULE, Wanted};
 
 /// How many incidents are looked at, at most, and when the request does not say.
 const MOST: u64 = 5_000;
@@ -31,8 +33,9 @@ const LINE_LENGTH: usize = 1 << 10;
 /// How long the whole may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "RuleDryRun")]
 struct DryRunBody {
     detector: String,
     rule: RuleDescription,
@@ -50,8 +53,9 @@ struct DryRunBody {
 }
 
 /// A line of an incident that the rule matches.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "RuleMatch")]
 struct Found {
     incident_id: IncidentId,
     detected_at: Timestamp,
@@ -60,6 +64,19 @@ struct Found {
     line: String,
     outcome: LineOutcome,
 }
+
+pub(in crate::api) const DRY_RUN: Shape = Shape::json::<DryRunBody>()
+    .fields(&[
+        DETECTOR,
+        ID,
+        RULE,
+        Input::new(
+            "incidents",
+            Form::Number(MOST),
+            "How many incidents to look at; 1,000 unless said.",
+        ),
+    ])
+    .problems(PROBLEMS);
 
 /// `POST /rules/dry-run`
 pub(in crate::api) async fn dry_run(mut asked: Asked) -> Answer {

@@ -2,18 +2,21 @@
 
 use opspilot_core::rules::{LineOutcome, RuleDescription, TestOutcome};
 use opspilot_core::signal::Attributes;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::answer::{Answer, json};
 use super::super::problem::Problem;
 use super::super::proposals::Asked;
-use super::chosen::{Chosen, Wanted};
+use super::super::routes::{Form, Input, Shape};
+use super::chosen::{Chosen, DETECTOR, ID, PROBLEMS, RULE, Wanted};
 
 /// The most lines, and the longest line in characters. A body is bounded besides.
 const LINES: (usize, usize) = (1_000, 256 << 10);
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "RuleTest")]
 struct TestBody {
     detector: String,
     rule: RuleDescription,
@@ -24,6 +27,16 @@ struct TestBody {
     /// How the rule's own tests go.
     tests: Vec<TestOutcome>,
 }
+
+pub(in crate::api) const TEST: Shape = Shape::json::<TestBody>()
+    .fields(&[
+        DETECTOR,
+        ID,
+        RULE,
+        Input::new("lines", Form::Texts(LINES.0, LINES.1), "The lines."),
+        Input::new("attributes", Form::Object, "The attributes of the lines."),
+    ])
+    .problems(PROBLEMS);
 
 /// `POST /rules/test`
 pub(in crate::api) async fn test(mut asked: Asked) -> Answer {
