@@ -2,8 +2,8 @@
 
 import * as api from "./api";
 import { apply, settle } from "./apply";
-import { ACTIVE } from "./order";
-import { now, set, toast } from "./store";
+import { ACTIVE, SPANS, type Filter } from "./order";
+import { now, serverNow, set, toast } from "./store";
 import { listen } from "./stream";
 import type {
   DeadLetter, Escalation, Execution, Happening, Incident, ModuleStatus, OnCall, Proposal, Run, Status, Who,
@@ -59,7 +59,39 @@ async function readIncidents(statuses: Status[], afresh: boolean): Promise<void>
     const told = new Set(seen.map((one) => one.id));
     set({ incidents: settle(now().incidents, before, told, statuses) });
   }
-  set({ read: new Set([...now().read, ...statuses]) });
+  set({ read: new Set([...now().read, ...statuses]), partly: now().partly || !!cursor });
+}
+
+/** How many incidents a search brings, and how long it waits for the next letter, in milliseconds. */
+const FOUND = 500;
+const LETTER = 350;
+
+let planned = 0;
+
+/** Looks on the server for what passes, where there are more incidents than were read. */
+export function search(filter: Filter): void {
+  clearTimeout(planned);
+  if (!now().partly || !(filter.text.trim() || filter.module)) return;
+  const asked = new URLSearchParams({ severity: filter.severities.join(","), status: filter.statuses.join(",") });
+  if (filter.text.trim()) asked.set("q", filter.text.trim().split(/\s+/).slice(0, 8).join(" ").slice(0, 200));
+  if (filter.module) asked.set("module", filter.module);
+  if (filter.within) asked.set("since", new Date(serverNow() - SPANS[filter.within]).toISOString());
+  planned = window.setTimeout(() => {
+    pages(asked.toString(), planned).catch((error: unknown) => toast(`The search failed: ${say(error)}`, "bad"));
+  }, LETTER);
+}
+
+async function pages(asked: string, turn: number): Promise<void> {
+  let cursor = "";
+  let found = 0;
+  do {
+    const page = await api.get<Page<"incidents", Incident>>(`/incidents?${asked}&limit=100${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+    if (turn !== planned) return;
+    cursor = page.nextCursor ?? "";
+    found += page.incidents.length;
+    const fresh = page.incidents.filter((one) => !now().incidents.has(one.id));
+    if (fresh.length) set({ incidents: keep(now().incidents, fresh) });
+  } while (cursor && found < FOUND);
 }
 
 /** Reads incidents of these statuses, where they were not read yet. */
@@ -218,7 +250,7 @@ export function enter(who: Who): void {
 export function leave(): void {
   stop();
   set({
-    who: null, incidents: new Map(), read: new Set(), loaded: false, proposals: new Map(), executions: new Map(),
+    who: null, incidents: new Map(), read: new Set(), loaded: false, partly: false, proposals: new Map(), executions: new Map(),
     modules: [], letters: [], escalations: [], onCall: null, runs: [], link: "connecting",
   });
 }

@@ -24,6 +24,8 @@ export interface State {
   /** Which statuses were read. */
   read: Set<string>;
   loaded: boolean;
+  /** True if the server has more incidents than were read. */
+  partly: boolean;
   /** Why the incidents could not be read. */
   trouble: string;
   proposals: Map<string, Proposal>;
@@ -37,6 +39,7 @@ export interface State {
   path: string;
   query: string;
   help: boolean;
+  palette: boolean;
 }
 
 const state: State = {
@@ -47,6 +50,7 @@ const state: State = {
   incidents: new Map(),
   read: new Set(),
   loaded: false,
+  partly: false,
   trouble: "",
   proposals: new Map(),
   executions: new Map(),
@@ -59,6 +63,7 @@ const state: State = {
   path: location.pathname,
   query: location.search,
   help: false,
+  palette: false,
 };
 
 const watchers = new Set<() => void>();

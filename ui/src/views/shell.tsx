@@ -9,6 +9,7 @@ import { shortcuts } from "../keys";
 import { change, settings } from "../settings";
 import { dismiss, now, set, useStore } from "../store";
 import { clock, span, visible } from "../text";
+import { Palette } from "./palette";
 import { Do, Link, useTick } from "./parts";
 
 const VIEWS = [
@@ -17,6 +18,7 @@ const VIEWS = [
   { to: "/oncall", name: "On call" },
   { to: "/audit", name: "Audit" },
   { to: "/sources", name: "Sources" },
+  { to: "/rules", name: "Rules" },
 ];
 
 export function Shell({ children }: { children: ComponentChildren }) {
@@ -50,6 +52,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
       <main id="main" tabIndex={-1}>{children}</main>
       <Toasts />
       <Help />
+      <Palette />
     </div>
   );
 }
