@@ -285,6 +285,8 @@ for (const [name, theme] of [["dark", "dark"], ["light", "light"]]) {
         await sleep(250);
         found.push(...(await browser.faults(page)).map((fault) => `${path} ${width}: ${fault}`));
         const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        const high = await page.evaluate(() => document.documentElement.scrollHeight - document.documentElement.clientHeight);
+        if (high > 0) found.push(`${path} ${width}: the page itself scrolls, by ${high} px`);
         if (wide > 0) found.push(`${path} ${width}: ${wide} px too wide`);
         if (theme === "light" || width === 360) await shot(page, `20-${name}-${width}-${path.split("/")[1] || "now"}${path.split("/").length > 2 ? "-one" : ""}${path.includes("?") ? "-chart" : ""}`);
       }

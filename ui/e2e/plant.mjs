@@ -52,6 +52,7 @@ export async function plant({ test, site, browser, otto, shot, signIn, clean }) 
 
   await test("the topology is drawn, walked by keyboard, and a list on a phone", async () => {
     await otto.goto("/sources");
+    await otto.locator(".deliveries tr", { hasText: "file" }).filter({ hasText: "sent" }).first().waitFor();
     const node = otto.locator(".topology .node", { hasText: "detector.regex" });
     await node.waitFor();
     const { nodes, edges } = await site.ask("vera", "GET", "/topology");
@@ -116,13 +117,13 @@ export async function plant({ test, site, browser, otto, shot, signIn, clean }) 
     await otto.keyboard.type("audit");
     await until("one is left", async () => (await otto.locator(".palette li").count()) === 1);
     await otto.keyboard.press("Escape");
-    await box.waitFor({ state: "detached" });
+    await box.waitFor({ state: "hidden" });
     assert.equal(new URL(otto.url()).pathname, "/");
     await otto.keyboard.press("Control+k");
     await otto.keyboard.type("rules");
     await otto.keyboard.press("Enter");
     await otto.getByRole("heading", { name: "Rules", level: 1 }).waitFor();
-    await box.waitFor({ state: "detached" });
+    await box.waitFor({ state: "hidden" });
     await otto.keyboard.press("Control+k");
     await otto.keyboard.type("/views");
     await otto.locator(".palette li", { hasText: "/views" }).waitFor();

@@ -94,7 +94,7 @@ export class Site {
           }],
         },
         "enricher.dedup": { enabled: false },
-        "enricher.incidentStore": { enabled: true },
+        "enricher.incidentStore": { enabled: true, maxIncidents: 50_000 },
         "action.safe": {
           enabled: true,
           proposalDelaySec: 0,

@@ -157,7 +157,7 @@ export async function work({ test, site, browser, otto, shot, signIn, row, clean
 }
 
 /** The same with as many as there may ever be. */
-export async function many({ test, site, otto, shot }) {
+export async function many({ test, site, otto, shot, row }) {
   const rows = (page) => page.locator(".row");
   await test(`${MANY} incidents are searched, selected and scrolled`, async () => {
     site.log(...Array.from({ length: MANY }, (_, at) => `2026-02-20 deployed many-${at}`));
@@ -169,6 +169,8 @@ export async function many({ test, site, otto, shot }) {
     const shown = async () => Number((await otto.locator(".filters .shown").textContent()).split(" ")[0]);
     await until("they are listed", async () => (await shown()) >= MANY * 0.9, 60_000);
     assert.ok((await rows(otto).count()) < 100, "only what is in sight exists");
+    const counts = async () => /^Active: [1-9]\d* critical, [1-9]\d* warning, \d+\+ info$/.test(await otto.locator(".counts").getAttribute("aria-label"));
+    await until("the worst are known however many others there are, and that there are more", counts);
     await otto.locator(".list").evaluate((list) => list.scrollTo({ top: list.scrollHeight }));
     await until("the end is in sight", () => otto.locator(`.row[data-id]`).last().evaluate((one) => one.getAttribute("aria-posinset") === one.getAttribute("aria-setsize")));
     await otto.getByLabel("Search incidents").fill("many-4242");
@@ -179,6 +181,8 @@ export async function many({ test, site, otto, shot }) {
     await otto.getByRole("button", { name: "Select all 111" }).click();
     await otto.getByRole("button", { name: "Resolve r" }).first().click();
     await otto.locator(".toast", { hasText: "111 resolved" }).waitFor();
+    await otto.goto("/");
+    await row(otto, "Service failed").first().waitFor();
     await shot(otto, "56-many");
     await otto.goto("/");
   });

@@ -10,6 +10,7 @@ import { Approvals } from "./views/approvals";
 import { Audit } from "./views/audit";
 import { Now } from "./views/now";
 import { OnCall } from "./views/oncall";
+import { openPalette } from "./views/palette";
 import { Empty, Link } from "./views/parts";
 import { Rules } from "./views/rules";
 import { Shell } from "./views/shell";
@@ -27,7 +28,7 @@ function App() {
     { keys: "g u", says: "Go to the audit log", run: () => go("/audit") },
     { keys: "g r", says: "Go to the rules", run: () => go("/rules") },
     { keys: "g h", says: "Go to sources and modules", run: () => go("/sources") },
-    { keys: "Ctrl K", says: "Go to anything by name", run: () => set({ palette: true }) },
+    { keys: "Ctrl K", says: "Go to anything by name", run: openPalette },
     { keys: "?", says: "Show this sheet", run: () => set({ help: true }) },
   ]), []);
   if (who === undefined) {

@@ -45,6 +45,19 @@ export interface Topology {
   edges: { from: string; to: string; types: string[] }[];
 }
 
+/** A notice on its way to a channel. */
+export interface Delivery {
+  channel: string;
+  consumer: string;
+  eventId: string;
+  eventType: string;
+  correlationId?: string;
+  state: "sent" | "retrying" | "refused";
+  attempts: number;
+  at: string;
+  error?: string;
+}
+
 /** What a reload did, or, with a message alone, that it goes on. */
 export interface Report {
   message?: string;
@@ -56,6 +69,9 @@ export interface Report {
 }
 
 export const readSources = async (): Promise<Source[]> => (await api.get<{ sources: Source[] }>("/sources")).sources;
+
+/** The newest deliveries. */
+export const readDeliveries = async (): Promise<Delivery[]> => (await api.get<{ notifications: Delivery[] }>("/notifications?limit=20")).notifications;
 
 export const readTopology = (): Promise<Topology> => api.get("/topology");
 

@@ -2,7 +2,7 @@
 
 import { useEffect, useReducer, useRef } from "preact/hooks";
 
-import type { DeadLetter, Escalation, Execution, Incident, ModuleStatus, OnCall, Proposal, Run, Who } from "./types";
+import type { DeadLetter, Escalation, Execution, Incident, ModuleStatus, OnCall, Proposal, Run, Severity, Who } from "./types";
 import type { Link } from "./stream";
 
 export interface Toast {
@@ -24,8 +24,8 @@ export interface State {
   /** Which statuses were read. */
   read: Set<string>;
   loaded: boolean;
-  /** True if the server has more incidents than were read. */
-  partly: boolean;
+  /** Of which severities the server has more incidents than were read. */
+  partly: ReadonlySet<Severity>;
   /** Why the incidents could not be read. */
   trouble: string;
   proposals: Map<string, Proposal>;
@@ -50,7 +50,7 @@ const state: State = {
   incidents: new Map(),
   read: new Set(),
   loaded: false,
-  partly: false,
+  partly: new Set(),
   trouble: "",
   proposals: new Map(),
   executions: new Map(),

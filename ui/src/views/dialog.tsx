@@ -6,9 +6,10 @@ import * as api from "../api";
 import { readProposal } from "../data";
 import { digests, isGrave, isOther, left, obstacle, spoken, target } from "../decide";
 import { set as store, now as state, useStore } from "../store";
-import { brief, visible, words } from "../text";
-import type { Deed, Execution, Proposal } from "../types";
-import { FactList, Link, Moment, State, Text, useTick } from "./parts";
+import { visible, words } from "../text";
+import type { Execution, Proposal } from "../types";
+import { What } from "./deed";
+import { Link, Moment, State, Text, useTick } from "./parts";
 
 /** How long the button is held to approve, in milliseconds. */
 const HOLD = 600;
@@ -114,55 +115,6 @@ function Body({ proposal, executions }: { proposal: Proposal; executions: Execut
       {isPending && <Answer key={digests(shown).join()} proposal={proposal} shown={shown} seen={seen} />}
     </>
   );
-}
-
-/** With `before`, what differs from it is marked; `null` is an action that was not there. */
-function What({ deed, before, number }: { deed: Deed; before: Deed | null | undefined; number: number }) {
-  const { plan } = deed;
-  const args = Object.entries(deed.arguments);
-  return (
-    <section class="deed" aria-label={number ? `Action ${number}` : "The action"}>
-      {number > 0 && <h3>{number}. <Text of={deed.actionType} /> on <Text of={plan.target} /></h3>}
-      <Effect of={plan.effect} before={before === undefined ? undefined : (before?.plan.effect ?? null)} />
-      {deed.dryRun && <><h3>What the target says it would do</h3><pre class="output" tabIndex={0}><Text of={deed.dryRun} /></pre></>}
-      <FactList of={[
-        ["Touches", plan.touches.length ? <ul class="plain">{plan.touches.map((one) => <li><Text of={one} /></li>)}</ul> : "not known"],
-        ["Counts as done when", <Text of={plan.success} />],
-        ["If it does not help", plan.rollback ? <Text of={plan.rollback} /> : "there is no way back; look by hand"],
-        ...(plan.limits?.length ? [["Held by", <ul class="plain">{plan.limits.map((one) => <li class={/\b(NOT|ALLOWED)\b/.test(one) ? "loud" : ""}><Text of={one} /></li>)}</ul>] as [string, preact.JSX.Element]] : []),
-        ...(args.length ? [["Arguments", <ul class="plain">{args.map(([name, value]) => <li class={before !== undefined && JSON.stringify(before?.arguments[name]) !== JSON.stringify(value) ? "changed" : ""}><Text of={name} />: <code><Text of={brief(value)} /></code>{deed.fromEvidence.includes(name) && <span class="tainted">from a log line</span>}</li>)}</ul>] as [string, preact.JSX.Element]] : []),
-        ...(deed.precondition ? [["Only while", <code><Text of={deed.precondition} /></code>] as [string, preact.JSX.Element]] : []),
-        ["Bound to", <code title={deed.digest}>{deed.digest.slice(0, 12)}</code>],
-      ]} />
-    </section>
-  );
-}
-
-function Effect({ of, before }: { of: Deed["plan"]["effect"]; before: Deed["plan"]["effect"] | null | undefined }) {
-  const had = before?.kind === "command" ? before.argv : [];
-  const mark = (one: string, at: number): string => (before !== undefined && had[at] !== one ? "changed" : "");
-  if (of.kind === "command") {
-    return (
-      <>
-        <h3>Runs this program, without a shell{of.user ? <>, as <Text of={of.user} /></> : null}{of.folder ? <>, in <Text of={of.folder} /></> : null}</h3>
-        <ol class="argv" start={0} aria-label="Program and arguments">{of.argv.map((one, at) => <li class={mark(one, at)}><code><Text of={one} /></code></li>)}</ol>
-      </>
-    );
-  }
-  if (of.kind === "request") {
-    return (
-      <>
-        <h3>Sends this request</h3>
-        <ol class="argv" start={0} aria-label="Request">
-          <li><code>{of.method} <Text of={of.url} /></code></li>
-          {(of.headers ?? []).map((one) => <li><code><Text of={one} />: …</code></li>)}
-        </ol>
-        {of.body && <pre class="output" tabIndex={0}><Text of={of.body} /></pre>}
-      </>
-    );
-  }
-  if (of.kind === "manual") return <><h3>A person does this by hand</h3><p class="manual"><Text of={of.text} /></p></>;
-  return <><h3>These steps, in order</h3><ol class="argv">{of.steps.map((one) => <li><Text of={one} /></li>)}</ol></>;
 }
 
 function Approvers({ proposal }: { proposal: Proposal }) {

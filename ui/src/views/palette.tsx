@@ -5,7 +5,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import { find, type Command, type Found } from "../palette";
 import { change } from "../settings";
-import { go, set, useStore } from "../store";
+import { go, now, set, useStore } from "../store";
 import { Mark, State, Text } from "./parts";
 
 const COMMANDS: Command[] = [
@@ -24,27 +24,35 @@ const COMMANDS: Command[] = [
 const runsOf = ({ commands, incidents }: Found): (() => void)[] =>
   [...commands.map((one) => one.run), ...incidents.map((one) => () => go(`/i/${encodeURIComponent(one.id)}`))];
 
+let dialog: HTMLDialogElement | null = null;
+
+/** Opens it at once: what is typed next is for its field, and no shortcut. */
+export function openPalette(): void {
+  if (!dialog?.open) dialog?.showModal();
+  set({ palette: true });
+}
+
 export function Palette() {
-  const open = useStore((state) => state.palette);
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    if (open) dialog.current?.showModal();
-    else dialog.current?.close();
-  }, [open]);
+  const close = (): void => dialog?.close();
   return (
-    <dialog ref={dialog} class="palette" aria-label="Go to" onClose={() => set({ palette: false })}
-      onClick={(event) => { if (event.target === dialog.current) dialog.current?.close(); }}>
-      {open && <Choices close={() => dialog.current?.close()} />}
+    <dialog ref={(element) => { dialog = element; }} class="palette" aria-label="Go to"
+      onClose={() => { if (!dialog?.open) set({ palette: false }); }}
+      onClick={(event) => { if (event.target === dialog) close(); }}>
+      <Choices close={close} />
     </dialog>
   );
 }
 
+const NOTHING: Found = { commands: [], incidents: [] };
+
 function Choices({ close }: { close(): void }) {
-  const incidents = useStore((state) => state.incidents);
+  const open = useStore((state) => state.palette);
+  const incidents = useStore((state) => (state.palette ? state.incidents : null));
   const [text, setText] = useState("");
   const [at, move] = useState(0);
+  useEffect(() => { if (!open) { setText(""); move(0); } }, [open]);
   const box = useRef<HTMLUListElement>(null);
-  const found = useMemo(() => find(text, COMMANDS, incidents.values()), [text, incidents]);
+  const found = useMemo(() => (incidents ? find(text, COMMANDS, incidents.values()) : NOTHING), [text, incidents]);
   const runs = runsOf(found);
   const here = Math.min(at, runs.length - 1);
   useEffect(() => box.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" }), [here]);
@@ -56,11 +64,11 @@ function Choices({ close }: { close(): void }) {
     const typed = event.currentTarget.value;
     const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (by) move((here + by + runs.length) % Math.max(1, runs.length));
-    else if (event.key === "Enter" && typed === text) act(here);
+    else if (event.key === "Enter" && typed === text && open) act(here);
     else if (event.key === "Enter") {
       // Who types fast is ahead of what is drawn.
       close();
-      runsOf(find(typed, COMMANDS, incidents.values()))[0]?.();
+      runsOf(find(typed, COMMANDS, now().incidents.values()))[0]?.();
     }
     else return;
     event.preventDefault();
@@ -71,7 +79,7 @@ function Choices({ close }: { close(): void }) {
   });
   return (
     <>
-      <input type="text" role="combobox" aria-label="Go to a view or an incident" aria-expanded="true" aria-controls="palette-list" aria-autocomplete="list"
+      <input type="text" role="combobox" aria-label="Go to a view or an incident" aria-expanded={runs.length > 0} aria-controls="palette-list" aria-autocomplete="list"
         aria-activedescendant={runs.length ? `palette-${here}` : undefined} placeholder="Go to a view or an incident" autofocus autocomplete="off" spellcheck={false}
         value={text} onInput={(event) => { setText(event.currentTarget.value); move(0); }} onKeyDown={press} />
       <ul ref={box} id="palette-list" role="listbox" aria-label="Views and incidents">
@@ -84,7 +92,7 @@ function Choices({ close }: { close(): void }) {
           </li>
         ))}
       </ul>
-      {!runs.length && <p class="none" role="status">Nothing is called that.</p>}
+      {open && !runs.length && <p class="none" role="status">Nothing is called that.</p>}
     </>
   );
 }

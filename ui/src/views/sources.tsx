@@ -8,6 +8,7 @@ import { changes, readSources, reload, type Source } from "../plant";
 import { toast, useStore } from "../store";
 import type { DeadLetter } from "../types";
 import { Ask } from "./ask";
+import { Deliveries } from "./deliveries";
 import { Module } from "./module";
 import { Ago, Do, Empty, Section, Text } from "./parts";
 import { TopologyView } from "./topology";
@@ -52,6 +53,7 @@ export function Sources() {
           </Section>
         );
       })}
+      <Deliveries />
       <TopologyView />
     </div>
   );

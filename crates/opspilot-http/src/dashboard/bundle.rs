@@ -8,14 +8,14 @@ pub(super) const PAGE: &str = include_str!("../../assets/index.html");
 /// The files that it names.
 pub(super) const FILES: &[File] = &[
     File {
-        name: "app-653db1425c3b.css",
+        name: "app-ae9afdbe6653.css",
         kind: "text/css; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-653db1425c3b.css"),
+        bytes: include_bytes!("../../assets/app-ae9afdbe6653.css"),
     },
     File {
-        name: "app-282ab18ca4ed.js",
+        name: "app-d42923783d18.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-282ab18ca4ed.js"),
+        bytes: include_bytes!("../../assets/app-d42923783d18.js"),
     },
     File {
         name: "icon-fb51cec459e0.svg",
