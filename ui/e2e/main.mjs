@@ -6,7 +6,9 @@ import { join } from "node:path";
 
 import { Browser } from "./browser.mjs";
 import { HOSTILE } from "./hostile.mjs";
+import { plant } from "./plant.mjs";
 import { Site, sleep, until } from "./site.mjs";
+import { many, work } from "./work.mjs";
 
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const SHOTS = process.env.SCREENSHOTS ?? join(import.meta.dirname, "../../target/screenshots");
@@ -57,6 +59,7 @@ const clean = async (page) => {
 
 await site.start();
 const otto = await browser.page(site);
+const parts = { test, site, browser, otto, shot, signIn, row, clean };
 
 await test("a wrong key is refused and a right one lets in", async () => {
   await otto.goto("/");
@@ -236,7 +239,7 @@ await test("the audit log is proved in the browser, and a changed one is not", a
   await anna.getByText(/The audit log is not whole: entry \d+ was changed/).waitFor();
   await shot(anna, "12-audit-changed");
   await anna.goto("/sources");
-  await anna.getByText("connector.fileTail").waitFor();
+  await anna.getByText("connector.fileTail", { exact: true }).first().waitFor();
   await sleep(300);
   await shot(anna, "13-sources");
   await clean(anna);
@@ -261,6 +264,9 @@ await test("hostile lines are inert", async () => {
   await clean(otto);
 });
 
+await work(parts);
+await plant(parts);
+
 for (const [name, theme] of [["dark", "dark"], ["light", "light"]]) {
   await test(`axe finds nothing in ${name}`, async () => {
     const found = [];
@@ -272,15 +278,28 @@ for (const [name, theme] of [["dark", "dark"], ["light", "light"]]) {
       await signIn(page, "anna");
       const { requests } = await site.ask("vera", "GET", "/approvals");
       const { incidents } = await site.ask("vera", "GET", "/incidents?severity=critical");
-      for (const path of ["/", `/i/${encodeURIComponent(incidents[0].id)}`, "/approvals", `/approvals/${requests[0].id}`, "/oncall", "/audit", "/sources"]) {
+      const drawn = await site.ask("vera", "GET", "/incidents?q=processor");
+      for (const path of ["/", `/i/${encodeURIComponent(incidents[0].id)}`, "/approvals", `/approvals/${requests[0].id}`, "/oncall", "/audit", "/sources", "/rules", `/i/${encodeURIComponent(drawn.incidents[0].id)}?chart`]) {
         await page.goto(path);
         await page.locator(".pulse.live").waitFor();
         await sleep(250);
         found.push(...(await browser.faults(page)).map((fault) => `${path} ${width}: ${fault}`));
         const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        const high = await page.evaluate(() => document.documentElement.scrollHeight - document.documentElement.clientHeight);
+        if (high > 0) found.push(`${path} ${width}: the page itself scrolls, by ${high} px`);
         if (wide > 0) found.push(`${path} ${width}: ${wide} px too wide`);
-        if (theme === "light" || width === 360) await shot(page, `20-${name}-${width}-${path.split("/")[1] || "now"}${path.split("/").length > 2 ? "-one" : ""}`);
+        if (theme === "light" || width === 360) await shot(page, `20-${name}-${width}-${path.split("/")[1] || "now"}${path.split("/").length > 2 ? "-one" : ""}${path.includes("?") ? "-chart" : ""}`);
       }
+      await page.goto("/");
+      await page.locator(".pick input").first().check();
+      await page.locator(".views summary").click();
+      found.push(...(await browser.faults(page)).map((fault) => `selection and views ${width}: ${fault}`));
+      if (width === 360) await shot(page, `21-${name}-${width}-selection-and-views`);
+      await page.keyboard.press("Escape");
+      await page.keyboard.press("Control+k");
+      await page.locator(".palette li").first().waitFor();
+      found.push(...(await browser.faults(page)).map((fault) => `palette ${width}: ${fault}`));
+      if (width === 360) await shot(page, `21-${name}-${width}-palette`);
       await clean(page);
       await page.context().close();
     }
@@ -306,10 +325,12 @@ await test("a phone is enough: targets, approval, no sideways scrolling", async 
   await phone.context().close();
 });
 
+await many(parts);
+
 await test("single keys can be switched off", async () => {
   await otto.goto("/");
   await otto.locator(".pulse.live").waitFor();
-  await otto.locator(".menu summary").click();
+  await otto.locator(".bar .menu summary").click();
   await otto.getByLabel("Shortcuts of a single key").uncheck();
   await otto.keyboard.press("Escape");
   await otto.evaluate(() => document.activeElement?.blur());
@@ -320,7 +341,7 @@ await test("single keys can be switched off", async () => {
 });
 
 await test("signing out leaves nothing behind", async () => {
-  await otto.locator(".menu summary").click();
+  await otto.locator(".bar .menu summary").click();
   await otto.getByRole("button", { name: "Sign out" }).click();
   await otto.getByLabel("API key").waitFor();
   assert.equal(await otto.locator(".row").count(), 0);

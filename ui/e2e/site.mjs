@@ -86,8 +86,15 @@ export class Site {
             rule("hostile", "HOSTILE (.*)", "warning", "Hostile line", "$1"),
           ],
         },
+        "detector.threshold": {
+          enabled: true,
+          rules: [{
+            id: "cpu", metric: "cpu=", valuePattern: "cpu=(\\S+)", threshold: 90, operator: "gt", minSamples: 3,
+            severity: "info", title: "Processor busy", description: "$value is $operator $threshold",
+          }],
+        },
         "enricher.dedup": { enabled: false },
-        "enricher.incidentStore": { enabled: true },
+        "enricher.incidentStore": { enabled: true, maxIncidents: 50_000 },
         "action.safe": {
           enabled: true,
           proposalDelaySec: 0,

@@ -73,6 +73,10 @@ export async function post<T>(path: string, body: unknown = {}, once?: string): 
   return (await ask("POST", path, body, more)).json();
 }
 
+export async function put<T>(path: string, body: unknown): Promise<T> {
+  return (await ask("PUT", path, body)).json();
+}
+
 export async function remove(path: string): Promise<void> {
   await ask("DELETE", path);
 }

@@ -2,8 +2,8 @@
 
 import * as api from "./api";
 import { apply, settle } from "./apply";
-import { ACTIVE } from "./order";
-import { now, set, toast } from "./store";
+import { ACTIVE, SEVERITIES, SPANS, type Filter } from "./order";
+import { now, serverNow, set, toast } from "./store";
 import { listen } from "./stream";
 import type {
   DeadLetter, Escalation, Execution, Happening, Incident, ModuleStatus, OnCall, Proposal, Run, Status, Who,
@@ -37,29 +37,73 @@ function soon(work: () => Promise<void>, wait = 200): () => void {
   };
 }
 
+/** All that is known, with these where they are not older. */
+function newer(some: Incident[]): Map<string, Incident> {
+  const known = new Map(now().incidents);
+  for (const one of some) {
+    const held = known.get(one.id);
+    if (!held || Date.parse(held.updatedAt) <= Date.parse(one.updatedAt)) known.set(one.id, one);
+  }
+  return known;
+}
+
 async function readIncidents(statuses: Status[], afresh: boolean): Promise<void> {
   const before = new Set(now().incidents.keys());
-  let cursor = "";
-  let seen: Incident[] = [];
-  const asked = `/incidents?status=${statuses.join(",")}`;
-  do {
-    const limit = seen.length ? PAGE : 100;
-    const page = await api.get<Page<"incidents", Incident>>(`${asked}&limit=${limit}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
-    seen = seen.concat(page.incidents);
-    cursor = page.nextCursor ?? "";
-    const known = new Map(now().incidents);
-    for (const one of page.incidents) {
-      const held = known.get(one.id);
-      if (!held || Date.parse(held.updatedAt) <= Date.parse(one.updatedAt)) known.set(one.id, one);
-    }
-    set({ incidents: known, loaded: true, trouble: "" });
-  } while (cursor && seen.length < MOST);
+  const seen: Incident[] = [];
+  const partly = new Set(afresh ? [] : now().partly);
+  // The worst come first: however many others there are, none of these is left out.
+  for (const severity of SEVERITIES) {
+    let cursor = "";
+    const asked = `/incidents?status=${statuses.join(",")}&severity=${severity}`;
+    do {
+      const limit = Math.min(seen.length ? PAGE : 100, Math.max(1, MOST - seen.length));
+      const page = await api.get<Page<"incidents", Incident>>(`${asked}&limit=${limit}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+      seen.push(...page.incidents);
+      cursor = page.nextCursor ?? "";
+      if (page.incidents.length) set({ incidents: newer(page.incidents), loaded: true, trouble: "" });
+    } while (cursor && seen.length < MOST);
+    if (cursor) partly.add(severity);
+  }
+  set({ loaded: true, trouble: "" });
   if (afresh) {
-    // What the server does not tell of any more has another status now, or is gone.
+    // What the server does not tell of any more has another status now, or is gone; unless it was not told of all.
     const told = new Set(seen.map((one) => one.id));
+    for (const one of now().incidents.values()) if (partly.has(one.severity)) told.add(one.id);
     set({ incidents: settle(now().incidents, before, told, statuses) });
   }
-  set({ read: new Set([...now().read, ...statuses]) });
+  set({ read: new Set([...now().read, ...statuses]), partly });
+}
+
+/** How many incidents a search brings, and how long it waits for the next letter, in milliseconds. */
+const FOUND = 500;
+const LETTER = 350;
+
+let planned = 0;
+
+/** Looks on the server for what passes, where there are more incidents than were read. */
+export function search(filter: Filter): void {
+  clearTimeout(planned);
+  if (!now().partly.size || !(filter.text.trim() || filter.module)) return;
+  const asked = new URLSearchParams({ severity: filter.severities.join(","), status: filter.statuses.join(",") });
+  if (filter.text.trim()) asked.set("q", filter.text.trim().split(/\s+/).slice(0, 8).join(" ").slice(0, 200));
+  if (filter.module) asked.set("module", filter.module);
+  if (filter.within) asked.set("since", new Date(serverNow() - SPANS[filter.within]).toISOString());
+  planned = window.setTimeout(() => {
+    pages(asked.toString(), planned).catch((error: unknown) => toast(`The search failed: ${say(error)}`, "bad"));
+  }, LETTER);
+}
+
+async function pages(asked: string, turn: number): Promise<void> {
+  let cursor = "";
+  let found = 0;
+  do {
+    const page = await api.get<Page<"incidents", Incident>>(`/incidents?${asked}&limit=100${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+    if (turn !== planned) return;
+    cursor = page.nextCursor ?? "";
+    found += page.incidents.length;
+    const fresh = page.incidents.filter((one) => !now().incidents.has(one.id));
+    if (fresh.length) set({ incidents: keep(now().incidents, fresh) });
+  } while (cursor && found < FOUND);
 }
 
 /** Reads incidents of these statuses, where they were not read yet. */
@@ -218,7 +262,7 @@ export function enter(who: Who): void {
 export function leave(): void {
   stop();
   set({
-    who: null, incidents: new Map(), read: new Set(), loaded: false, proposals: new Map(), executions: new Map(),
+    who: null, incidents: new Map(), read: new Set(), loaded: false, partly: new Set(), proposals: new Map(), executions: new Map(),
     modules: [], letters: [], escalations: [], onCall: null, runs: [], link: "connecting",
   });
 }

@@ -30,6 +30,16 @@ export function target(proposal: Proposal): string {
   return proposal.actions[0]?.plan.target ?? proposal.actionType;
 }
 
+/** What an approval of this is bound to: the digest of each action. */
+export function digests(proposal: Proposal): string[] {
+  return proposal.actions.map((one) => one.digest);
+}
+
+/** True if `after` would do something else than `before`. */
+export function isOther(before: Proposal, after: Proposal): boolean {
+  return digests(before).join() !== digests(after).join();
+}
+
 /** What is left, as it is read on the button. */
 export function left(ms: number): string {
   const seconds = Math.max(0, Math.ceil(ms / 1000));

@@ -39,6 +39,12 @@ function isTyping(target: EventTarget | null): boolean {
 
 /** Acts on a key; it is not for those who type, nor while a dialog is open. */
 export function press(event: KeyboardEvent): void {
+  const isPalette = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k";
+  if (isPalette && !document.querySelector("dialog[open]")) {
+    event.preventDefault();
+    table.find((one) => one.keys === "Ctrl K")?.run();
+    return;
+  }
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
   const isLetter = event.key.length === 1;

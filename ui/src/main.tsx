@@ -10,7 +10,9 @@ import { Approvals } from "./views/approvals";
 import { Audit } from "./views/audit";
 import { Now } from "./views/now";
 import { OnCall } from "./views/oncall";
+import { openPalette } from "./views/palette";
 import { Empty, Link } from "./views/parts";
+import { Rules } from "./views/rules";
 import { Shell } from "./views/shell";
 import { SignIn } from "./views/signin";
 import { Sources } from "./views/sources";
@@ -24,7 +26,9 @@ function App() {
     { keys: "g a", says: "Go to the approvals", run: () => go("/approvals") },
     { keys: "g o", says: "Go to who is on call", run: () => go("/oncall") },
     { keys: "g u", says: "Go to the audit log", run: () => go("/audit") },
+    { keys: "g r", says: "Go to the rules", run: () => go("/rules") },
     { keys: "g h", says: "Go to sources and modules", run: () => go("/sources") },
+    { keys: "Ctrl K", says: "Go to anything by name", run: openPalette },
     { keys: "?", says: "Show this sheet", run: () => set({ help: true }) },
   ]), []);
   if (who === undefined) {
@@ -39,6 +43,7 @@ function View({ path }: { path: string }) {
   if (path === "/approvals" || path.startsWith("/approvals/")) return <Approvals />;
   if (path === "/oncall") return <OnCall />;
   if (path === "/audit") return <Audit />;
+  if (path === "/rules") return <Rules />;
   if (path === "/sources") return <Sources />;
   return <Empty title="There is no such page."><p><Link to="/" class="button">To the incidents</Link></p></Empty>;
 }

@@ -7,11 +7,21 @@ export interface Filter {
   severities: Severity[];
   statuses: Status[];
   owner: "" | "me" | "nobody";
+  /** The id of a detector, or nothing for all. */
+  module: string;
+  /** Only what is not older than this. */
+  within: Within;
 }
+
+export type Within = "" | "1h" | "24h" | "7d";
 
 export const SEVERITIES: Severity[] = ["critical", "warning", "info"];
 export const STATUSES: Status[] = ["open", "acknowledged", "resolved", "closed"];
 export const ACTIVE: Status[] = ["open", "acknowledged"];
+
+const HOUR = 3_600_000;
+/** How long each span is, in milliseconds. */
+export const SPANS: Record<Exclude<Within, "">, number> = { "1h": HOUR, "24h": 24 * HOUR, "7d": 168 * HOUR };
 
 const picked = <T extends string>(given: string | null, all: T[], otherwise: T[]): T[] => {
   const parts = (given ?? "").split(",");
@@ -23,11 +33,14 @@ const picked = <T extends string>(given: string | null, all: T[], otherwise: T[]
 export function parse(query: string): Filter {
   const given = new URLSearchParams(query);
   const owner = given.get("owner");
+  const within = given.get("within") ?? "";
   return {
     text: given.get("q") ?? "",
     severities: picked(given.get("severity"), SEVERITIES, SEVERITIES),
     statuses: picked(given.get("status"), STATUSES, ACTIVE),
     owner: owner === "me" || owner === "nobody" ? owner : "",
+    module: given.get("module") ?? "",
+    within: Object.hasOwn(SPANS, within) ? (within as Within) : "",
   };
 }
 
@@ -40,15 +53,19 @@ export function query(filter: Filter): string {
   if (!same(filter.severities, SEVERITIES)) out.set("severity", filter.severities.join(","));
   if (!same(filter.statuses, ACTIVE)) out.set("status", filter.statuses.join(","));
   if (filter.owner) out.set("owner", filter.owner);
+  if (filter.module) out.set("module", filter.module);
+  if (filter.within) out.set("within", filter.within);
   const text = out.toString().replaceAll("%2C", ",");
   return text && `?${text}`;
 }
 
 /** True if `incident` passes. Every word of the text must stand somewhere in it. */
-export function passes(incident: Incident, filter: Filter, me: string): boolean {
+export function passes(incident: Incident, filter: Filter, me: string, now: number): boolean {
   if (!filter.severities.includes(incident.severity) || !filter.statuses.includes(incident.status)) return false;
   if (filter.owner === "me" && incident.assignee !== me) return false;
   if (filter.owner === "nobody" && incident.assignee) return false;
+  if (filter.module && incident.detectedBy !== filter.module) return false;
+  if (filter.within && Date.parse(incident.createdAt) < now - SPANS[filter.within]) return false;
   if (!filter.text) return true;
   const line = incident.context?.matchedLine;
   const source = incident.context?.logSource;
@@ -68,9 +85,9 @@ export function urgency(incident: Incident): number {
 }
 
 /** The incidents that pass, most urgent first, the newest first among equals. */
-export function listed(incidents: Iterable<Incident>, filter: Filter, me: string): Incident[] {
+export function listed(incidents: Iterable<Incident>, filter: Filter, me: string, now: number): Incident[] {
   const found: Incident[] = [];
-  for (const incident of incidents) if (passes(incident, filter, me)) found.push(incident);
+  for (const incident of incidents) if (passes(incident, filter, me, now)) found.push(incident);
   return found.sort(
     (a, b) => urgency(a) - urgency(b) || (a.createdAt < b.createdAt ? 1 : a.createdAt > b.createdAt ? -1 : a.id < b.id ? 1 : -1),
   );

@@ -2,7 +2,7 @@
 
 import { useEffect, useReducer, useRef } from "preact/hooks";
 
-import type { DeadLetter, Escalation, Execution, Incident, ModuleStatus, OnCall, Proposal, Run, Who } from "./types";
+import type { DeadLetter, Escalation, Execution, Incident, ModuleStatus, OnCall, Proposal, Run, Severity, Who } from "./types";
 import type { Link } from "./stream";
 
 export interface Toast {
@@ -24,6 +24,8 @@ export interface State {
   /** Which statuses were read. */
   read: Set<string>;
   loaded: boolean;
+  /** Of which severities the server has more incidents than were read. */
+  partly: ReadonlySet<Severity>;
   /** Why the incidents could not be read. */
   trouble: string;
   proposals: Map<string, Proposal>;
@@ -37,6 +39,7 @@ export interface State {
   path: string;
   query: string;
   help: boolean;
+  palette: boolean;
 }
 
 const state: State = {
@@ -47,6 +50,7 @@ const state: State = {
   incidents: new Map(),
   read: new Set(),
   loaded: false,
+  partly: new Set(),
   trouble: "",
   proposals: new Map(),
   executions: new Map(),
@@ -59,6 +63,7 @@ const state: State = {
   path: location.pathname,
   query: location.search,
   help: false,
+  palette: false,
 };
 
 const watchers = new Set<() => void>();

@@ -86,7 +86,7 @@ describe("the list", () => {
       incident("worst", { severity: "critical" }),
     ];
     const filter = parse("?status=open,acknowledged,resolved");
-    expect(listed(all, filter, "").map((one) => one.id)).toEqual(["worst", "new", "old", "taken", "done"]);
+    expect(listed(all, filter, "", 0).map((one) => one.id)).toEqual(["worst", "new", "old", "taken", "done"]);
   });
 
   test("a filter comes back from its address, and nonsense is the usual", () => {
@@ -96,8 +96,8 @@ describe("the list", () => {
 
   test("every word must be found", () => {
     const one = incident("a", { title: "Disk full", context: { logSource: "/var/log/app.log" } });
-    expect(passes(one, parse("?q=FULL+app.log"), "")).toBe(true);
-    expect(passes(one, parse("?q=full+nothing"), "")).toBe(false);
+    expect(passes(one, parse("?q=FULL+app.log"), "", 0)).toBe(true);
+    expect(passes(one, parse("?q=full+nothing"), "", 0)).toBe(false);
   });
 
   test("rows that come in above are counted", () => {

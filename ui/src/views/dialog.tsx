@@ -4,11 +4,12 @@ import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hook
 
 import * as api from "../api";
 import { readProposal } from "../data";
-import { isGrave, left, obstacle, spoken, target } from "../decide";
+import { digests, isGrave, isOther, left, obstacle, spoken, target } from "../decide";
 import { set as store, now as state, useStore } from "../store";
-import { brief, visible, words } from "../text";
-import type { Deed, Execution, Proposal } from "../types";
-import { FactList, Link, Moment, State, Text, useTick } from "./parts";
+import { visible, words } from "../text";
+import type { Execution, Proposal } from "../types";
+import { What } from "./deed";
+import { Link, Moment, State, Text, useTick } from "./parts";
 
 /** How long the button is held to approve, in milliseconds. */
 const HOLD = 600;
@@ -18,6 +19,8 @@ const CALM = 400;
 
 /** How often an open dialog looks whether somebody else decided, in milliseconds. */
 const LOOK = 4_000;
+
+const NOT_AS_SEEN = "Nothing was approved: what would be done now is not what you saw. Read what changed; if nothing is shown, its catalogue changed: deny it and let it be proposed anew.";
 
 /** What is left until `until`, by the server's time. */
 export function Countdown({ until }: { until: string }) {
@@ -68,8 +71,18 @@ export function Decision({ id, close }: { id: string; close(): void }) {
   );
 }
 
+/** What is on the screen stays there when the proposal becomes another: nobody approves what they did not read. */
 function Body({ proposal, executions }: { proposal: Proposal; executions: Execution[] }) {
   const [seen, setSeen] = useState(false);
+  const [shown, show] = useState(proposal);
+  const [before, setBefore] = useState<Proposal | null>(null);
+  const changed = isOther(shown, proposal);
+  const turn = (): void => {
+    setBefore(shown);
+    show(proposal);
+    setSeen(false);
+    body.current?.scrollTo({ top: 0 });
+  };
   const end = useRef<HTMLDivElement>(null);
   const body = useRef<HTMLDivElement>(null);
   // What is to be done must have been in sight to its end.
@@ -78,7 +91,7 @@ function Body({ proposal, executions }: { proposal: Proposal; executions: Execut
     const watch = new IntersectionObserver((found) => { if (found.some((one) => one.isIntersecting)) setSeen(true); }, { root: body.current });
     watch.observe(end.current);
     return () => watch.disconnect();
-  }, [proposal.id]);
+  }, [proposal.id, shown]);
   const isPending = proposal.status === "pending";
   return (
     <>
@@ -89,59 +102,19 @@ function Body({ proposal, executions }: { proposal: Proposal; executions: Execut
           <span>Proposed by <b><Text of={proposal.requestedBy} /></b>{proposal.askedBy ? <> for <b><Text of={proposal.askedBy} /></b></> : null} at <Moment at={proposal.requestedAt} />{proposal.incidentId ? <> for <Link to={`/i/${encodeURIComponent(proposal.incidentId)}`}>this incident</Link></> : null}.</span>
           {proposal.reasoning && <> <Text of={proposal.reasoning} /></>}
         </p>
-        {proposal.actions.map((deed, at) => <What key={at} deed={deed} number={proposal.actions.length > 1 ? at + 1 : 0} />)}
+        {before && <p class="turned" role="status">Changed since you first read it. What is different is marked.</p>}
+        {shown.actions.map((deed, at) => <What key={at} deed={deed} before={before ? (before.actions[at] ?? null) : undefined} number={shown.actions.length > 1 ? at + 1 : 0} />)}
         <div ref={end} class="seen-mark" />
         <Approvers proposal={proposal} />
       </div>
-      {isPending && <Answer proposal={proposal} seen={seen} />}
+      {isPending && changed && (
+        <p class="turned" role="alert">
+          What would be done is not what you read any more. <button type="button" class="button small" onClick={turn}>Show what changed</button>
+        </p>
+      )}
+      {isPending && <Answer key={digests(shown).join()} proposal={proposal} shown={shown} seen={seen} />}
     </>
   );
-}
-
-function What({ deed, number }: { deed: Deed; number: number }) {
-  const { plan } = deed;
-  const args = Object.entries(deed.arguments);
-  return (
-    <section class="deed" aria-label={number ? `Action ${number}` : "The action"}>
-      {number > 0 && <h3>{number}. <Text of={deed.actionType} /> on <Text of={plan.target} /></h3>}
-      <Effect of={plan.effect} />
-      {deed.dryRun && <><h3>What the target says it would do</h3><pre class="output" tabIndex={0}><Text of={deed.dryRun} /></pre></>}
-      <FactList of={[
-        ["Touches", plan.touches.length ? <ul class="plain">{plan.touches.map((one) => <li><Text of={one} /></li>)}</ul> : "not known"],
-        ["Counts as done when", <Text of={plan.success} />],
-        ["If it does not help", plan.rollback ? <Text of={plan.rollback} /> : "there is no way back; look by hand"],
-        ...(plan.limits?.length ? [["Held by", <ul class="plain">{plan.limits.map((one) => <li class={/\b(NOT|ALLOWED)\b/.test(one) ? "loud" : ""}><Text of={one} /></li>)}</ul>] as [string, preact.JSX.Element]] : []),
-        ...(args.length ? [["Arguments", <ul class="plain">{args.map(([name, value]) => <li><Text of={name} />: <code><Text of={brief(value)} /></code>{deed.fromEvidence.includes(name) && <span class="tainted">from a log line</span>}</li>)}</ul>] as [string, preact.JSX.Element]] : []),
-        ...(deed.precondition ? [["Only while", <code><Text of={deed.precondition} /></code>] as [string, preact.JSX.Element]] : []),
-        ["Bound to", <code title={deed.digest}>{deed.digest.slice(0, 12)}</code>],
-      ]} />
-    </section>
-  );
-}
-
-function Effect({ of }: { of: Deed["plan"]["effect"] }) {
-  if (of.kind === "command") {
-    return (
-      <>
-        <h3>Runs this program, without a shell{of.user ? <>, as <Text of={of.user} /></> : null}{of.folder ? <>, in <Text of={of.folder} /></> : null}</h3>
-        <ol class="argv" start={0} aria-label="Program and arguments">{of.argv.map((one) => <li><code><Text of={one} /></code></li>)}</ol>
-      </>
-    );
-  }
-  if (of.kind === "request") {
-    return (
-      <>
-        <h3>Sends this request</h3>
-        <ol class="argv" start={0} aria-label="Request">
-          <li><code>{of.method} <Text of={of.url} /></code></li>
-          {(of.headers ?? []).map((one) => <li><code><Text of={one} />: …</code></li>)}
-        </ol>
-        {of.body && <pre class="output" tabIndex={0}><Text of={of.body} /></pre>}
-      </>
-    );
-  }
-  if (of.kind === "manual") return <><h3>A person does this by hand</h3><p class="manual"><Text of={of.text} /></p></>;
-  return <><h3>These steps, in order</h3><ol class="argv">{of.steps.map((one) => <li><Text of={one} /></li>)}</ol></>;
 }
 
 function Approvers({ proposal }: { proposal: Proposal }) {
@@ -155,7 +128,7 @@ function Approvers({ proposal }: { proposal: Proposal }) {
   );
 }
 
-function Answer({ proposal, seen }: { proposal: Proposal; seen: boolean }) {
+function Answer({ proposal, shown, seen }: { proposal: Proposal; shown: Proposal; seen: boolean }) {
   const who = useStore((state) => state.who);
   const now = useTick(1_000);
   const [reason, setReason] = useState("");
@@ -175,19 +148,24 @@ function Answer({ proposal, seen }: { proposal: Proposal; seen: boolean }) {
     setBusy(true);
     setTrouble("");
     try {
-      const told = await api.post<{ request: Proposal }>(`/approvals/${encodeURIComponent(proposal.id)}/${verb}`, reason.trim() ? { reason: reason.trim() } : {}, api.wish());
+      const told = await api.post<{ request: Proposal }>(`/approvals/${encodeURIComponent(proposal.id)}/${verb}`, {
+        ...(reason.trim() ? { reason: reason.trim() } : {}),
+        ...(verb === "approve" ? { seen: digests(shown) } : {}),
+      }, api.wish());
       store({ proposals: new Map(state().proposals).set(proposal.id, told.request) });
       await readProposal(proposal.id);
     } catch (error) {
-      setTrouble(error instanceof Error ? error.message : "that did not work");
+      const isOld = error instanceof api.Problem && error.code === "not-as-seen";
+      setTrouble(isOld ? NOT_AS_SEEN : error instanceof Error ? error.message : "that did not work");
       readProposal(proposal.id).catch(() => undefined);
     } finally {
       setBusy(false);
     }
   };
 
-  const ready = !why && seen && (!grave || typed === visible(name));
-  const waits = why ?? (!seen ? "Scroll to the end of what would be done." : grave ? `Type ${visible(name)} to approve.` : "Hold the button to approve.");
+  const changed = isOther(shown, proposal);
+  const ready = !why && seen && !changed && (!grave || typed === visible(name));
+  const waits = why ?? (changed ? "Read what changed first." : !seen ? "Scroll to the end of what would be done." : grave ? `Type ${visible(name)} to approve.` : "Hold the button to approve.");
   return (
     <footer class="answer">
       <Spoken until={proposal.expiresAt} />

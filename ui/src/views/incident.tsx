@@ -5,10 +5,12 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "../api";
 import { readIncident, readRuns } from "../data";
 import { VERBS, assign, comment, mayWork, move } from "../deeds";
+import { samples } from "../plot";
 import { now, toast, useStore } from "../store";
 import { brief, span, words } from "../text";
 import type { Facts, Incident, Run, Runbook, TimelineEntry } from "../types";
 import { Card } from "./approvals";
+import { Chart } from "./chart";
 import { Ago, Do, Empty, FactList, Line, Link, Mark, Moment, Section, Since, State, Text } from "./parts";
 
 const LABELS = { acknowledge: "Acknowledge", resolve: "Resolve", close: "Close", reopen: "Reopen" };
@@ -36,6 +38,7 @@ export function Detail({ id, back }: { id: string; back(): void }) {
         <h2 ref={title} tabIndex={-1}><Text of={incident.title} /></h2>
         <p class="lead"><Text of={incident.description} /></p>
         <Deeds incident={incident} />
+        <PostMortem id={id} />
       </header>
       <FactList of={[
         ["Since", <><Moment at={incident.detectedAt} /> – <Since at={incident.detectedAt} /></>],
@@ -70,6 +73,16 @@ function Deeds({ incident }: { incident: Incident }) {
   );
 }
 
+/** The whole story, to keep and to print. */
+function PostMortem({ id }: { id: string }) {
+  const at = `${api.BASE}/incidents/${encodeURIComponent(id)}/post-mortem?format=`;
+  return (
+    <p class="post-mortem">
+      Post-mortem: <a href={`${at}markdown`} download={`post-mortem-${id.replace(/[^\w-]/g, "_")}.md`}>download as Markdown</a> · <a href={`${at}html`} target="_blank" rel="noopener noreferrer">page to print<span class="sr"> (opens a new tab)</span></a>
+    </p>
+  );
+}
+
 function Escalated({ id }: { id: string }) {
   const escalation = useStore((state) => state.escalations.find((one) => one.incidentId === id));
   if (!escalation) return null;
@@ -93,14 +106,16 @@ function Why({ incident }: { incident: Incident }) {
   const context = incident.context ?? {};
   const line = typeof context.matchedLine === "string" ? context.matchedLine : null;
   const groups = Array.isArray(context.matchedGroups) ? context.matchedGroups.filter((one): one is string => typeof one === "string" && one !== "") : [];
-  const shown = new Set(["matchedLine", "matchedGroups", "attributes", "stream", "position"]);
+  const shown = new Set(["matchedLine", "matchedGroups", "attributes", "stream", "position", "samples"]);
+  const series = samples(context);
   const attributes = context.attributes && typeof context.attributes === "object" && !Array.isArray(context.attributes) ? (context.attributes as Facts) : {};
   const rows = (facts: Facts): [string, preact.JSX.Element][] =>
     Object.entries(facts).filter(([key]) => !shown.has(key)).map(([key, value]) => [words(key), key === "pattern" ? <code><Text of={brief(value)} /></code> : <Text of={brief(value)} />]);
   return (
     <Section title="Why it was detected" aside={line !== null ? <Do kind="small plain" run={() => navigator.clipboard.writeText(line).then(() => toast("Copied", "good"))}>Copy line</Do> : undefined}>
       {line !== null && <div class="evidence" tabIndex={0} role="group" aria-label="The matched line"><Line of={line} parts={groups} /></div>}
-      {typeof context.latestValue === "number" && typeof context.threshold === "number" && <Gauge value={context.latestValue} limit={context.threshold} />}
+      {series && <Chart of={series} until={incident.detectedAt} />}
+      {!series && typeof context.latestValue === "number" && typeof context.threshold === "number" && <Gauge value={context.latestValue} limit={context.threshold} />}
       {typeof context.value === "number" && typeof context.upperBound === "number" && typeof context.lowerBound === "number" && (
         <p class="lead">It was <b>{brief(context.value)}</b>, outside of {brief(context.lowerBound)} to {brief(context.upperBound)}.</p>
       )}

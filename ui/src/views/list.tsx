@@ -5,6 +5,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/ho
 import { move, mayWork } from "../deeds";
 import { shift } from "../order";
 import { useStore } from "../store";
+import { visible } from "../text";
 import type { Incident, Proposal } from "../types";
 import { Ago, Do, Link, Mark, State, Text } from "./parts";
 
@@ -18,6 +19,8 @@ interface Props {
   shown: string | null;
   search: string;
   point(id: string): void;
+  picked: ReadonlySet<string>;
+  toggle(id: string): void;
 }
 
 function useRowHeight(): number {
@@ -31,7 +34,7 @@ function useRowHeight(): number {
   return height;
 }
 
-export function List({ incidents, cursor, shown, search, point }: Props) {
+export function List({ incidents, cursor, shown, search, point, picked, toggle }: Props) {
   const height = useRowHeight();
   const box = useRef<HTMLDivElement>(null);
   const [view, look] = useState({ top: 0, rows: 40 });
@@ -102,19 +105,28 @@ export function List({ incidents, cursor, shown, search, point }: Props) {
       )}
       <div class="list" ref={box} onScroll={measure} tabIndex={0} role="region" aria-label="Incidents, scrollable"
         onPointerLeave={() => { hovered.current = null; }}>
-        <ol class="rows" aria-label={`${incidents.length} incidents, the most urgent first`} style={{ height: `${incidents.length * height}px` }}>
+        <ol class="rows" data-pick={mayWork() || undefined} aria-label={`${incidents.length} incidents, the most urgent first`} style={{ height: `${incidents.length * height}px` }}>
           {incidents.slice(from, to).map((one, at) => (
-            <li key={one.id} class="row" data-cursor={one.id === cursor || undefined} data-shown={one.id === shown || undefined}
+            <li key={one.id} class="row" data-cursor={one.id === cursor || undefined} data-shown={one.id === shown || undefined} data-picked={picked.has(one.id) || undefined}
               data-severity={one.severity} data-status={one.status} data-id={one.id}
               aria-setsize={incidents.length} aria-posinset={from + at + 1}
               style={{ top: `${(from + at) * height}px` }}
               onPointerEnter={(event) => { hovered.current = event.pointerType === "mouse" ? one.id : null; }}>
+              {mayWork() && <Pick title={one.title} is={picked.has(one.id)} toggle={() => toggle(one.id)} />}
               <Row incident={one} waits={waiting.get(one.id)} search={search} point={point} />
             </li>
           ))}
         </ol>
       </div>
     </div>
+  );
+}
+
+function Pick({ title, is, toggle }: { title: string; is: boolean; toggle(): void }) {
+  return (
+    <label class="pick">
+      <input type="checkbox" checked={is} aria-label={`Select: ${visible(title)}`} onChange={toggle} />
+    </label>
   );
 }
 

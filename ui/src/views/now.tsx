@@ -2,17 +2,19 @@
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
-import { want } from "../data";
-import { assign, move, undo } from "../deeds";
+import { changeAll } from "../bulk";
+import { search, want } from "../data";
+import { assign, mayWork, move, undo } from "../deeds";
 import { bind } from "../keys";
-import { ACTIVE, SEVERITIES, STATUSES, listed, parse, query, type Filter } from "../order";
-import { go, now, useStore } from "../store";
+import { ACTIVE, listed, parse, query, type Filter } from "../order";
+import { go, now, serverNow, useStore } from "../store";
 import { age } from "../text";
 import type { Incident } from "../types";
-import { Ago, Empty, Link, Mark, Text, useTick } from "./parts";
-import { Detail } from "./incident";
 import { Countdown } from "./dialog";
+import { Filters } from "./filters";
+import { Detail } from "./incident";
 import { List } from "./list";
+import { Ago, Do, Empty, Link, Mark, Text, useTick } from "./parts";
 
 /** How many things that need somebody are shown at once. */
 const NEEDS = 5;
@@ -22,16 +24,25 @@ const NEEDS_NARROW = 2;
 
 export function Now() {
   const path = useStore((state) => state.path);
-  const search = useStore((state) => state.query);
+  const address = useStore((state) => state.query);
   const incidents = useStore((state) => state.incidents);
   const loaded = useStore((state) => state.loaded);
   const me = useStore((state) => state.who?.subject ?? "");
-  const filter = useMemo(() => parse(search), [search]);
-  const rows = useMemo(() => listed(incidents.values(), filter, me), [incidents, filter, me]);
+  const filter = useMemo(() => parse(address), [address]);
+  const minute = useTick(60_000);
+  const rows = useMemo(() => listed(incidents.values(), filter, me, serverNow()), [incidents, filter, me, minute]);
   const shown = path.startsWith("/i/") ? decodeURIComponent(path.slice(3)) : null;
   const [cursor, point] = useState<string | null>(shown);
+  const [picked, pick] = useState<ReadonlySet<string>>(new Set());
+  const chosen = useMemo(() => rows.filter((one) => picked.has(one.id)), [rows, picked]);
+  const toggle = (id: string): void => pick((old) => {
+    const next = new Set(old);
+    if (!next.delete(id)) next.add(id);
+    return next;
+  });
   useEffect(() => want(filter.statuses), [filter, loaded]);
-  useKeys(rows, cursor, shown, point);
+  useEffect(() => search(filter), [filter, loaded]);
+  useKeys({ rows, cursor, shown, chosen }, { point, toggle, clear: () => pick(new Set()) });
   return (
     <div class={shown ? "now split" : "now"}>
       <div class="now-list">
@@ -40,40 +51,74 @@ export function Now() {
         <Filters filter={filter} count={rows.length} all={incidents.size} />
         {!loaded && <Empty title="Reading incidents…" />}
         {loaded && !rows.length && <Calm filter={filter} />}
-        {rows.length > 0 && <List incidents={rows} cursor={cursor} shown={shown} search={search} point={point} />}
+        {chosen.length > 0 && <Chosen all={rows} chosen={chosen} pick={pick} />}
+        {rows.length > 0 && <List incidents={rows} cursor={cursor} shown={shown} search={address} point={point} picked={picked} toggle={toggle} />}
       </div>
-      {shown && <Detail id={shown} key={shown} back={() => go(`/${search}`)} />}
+      {shown && <Detail id={shown} key={shown} back={() => go(`/${address}`)} />}
     </div>
   );
 }
 
-function useKeys(rows: Incident[], cursor: string | null, shown: string | null, point: (id: string) => void): void {
-  const latest = useRef({ rows, cursor, shown });
-  latest.current = { rows, cursor, shown };
+/** What is done to all that are selected. */
+function Chosen({ all, chosen, pick }: { all: Incident[]; chosen: Incident[]; pick(ids: ReadonlySet<string>): void }) {
+  return (
+    <div class="chosen" role="toolbar" aria-label="What is selected">
+      <span role="status">{chosen.length} selected</span>
+      <Do kind="small" run={() => changeAll(chosen, "acknowledge").then(() => pick(new Set()))}>Acknowledge<kbd>a</kbd></Do>
+      <Do kind="small" run={() => changeAll(chosen, "resolve").then(() => pick(new Set()))}>Resolve<kbd>r</kbd></Do>
+      {chosen.length < all.length && <button type="button" class="button small plain" onClick={() => pick(new Set(all.map((one) => one.id)))}>Select all {all.length}</button>}
+      <button type="button" class="button small plain" onClick={() => pick(new Set())}>Clear</button>
+    </div>
+  );
+}
+
+interface Scene {
+  rows: Incident[];
+  cursor: string | null;
+  shown: string | null;
+  chosen: Incident[];
+}
+
+interface Hands {
+  point(id: string): void;
+  toggle(id: string): void;
+  clear(): void;
+}
+
+function useKeys(scene: Scene, hands: Hands): void {
+  const latest = useRef({ ...scene, ...hands });
+  latest.current = { ...scene, ...hands };
   useEffect(() => {
     const step = (by: number): void => {
       const { rows, cursor, shown } = latest.current;
       const at = rows.findIndex((one) => one.id === (cursor ?? shown));
       const next = rows[Math.min(rows.length - 1, Math.max(0, at < 0 ? 0 : at + by))];
       if (!next) return;
-      point(next.id);
+      latest.current.point(next.id);
       if (shown) go(`/i/${encodeURIComponent(next.id)}${now().query}`, true);
     };
     const on = (work: (id: string) => void) => () => {
       const id = latest.current.shown ?? latest.current.cursor;
       if (id) work(id);
     };
+    // In the list, what is selected goes before the row under the cursor.
+    const change = (verb: "acknowledge" | "resolve") => (): void => {
+      const { chosen, shown, cursor, clear } = latest.current;
+      if (!shown && chosen.length) void changeAll(chosen, verb).then(clear);
+      else if (shown ?? cursor) void move(shown ?? cursor ?? "", verb);
+    };
     return bind([
       { keys: "j", says: "Next incident", run: () => step(1) },
       { keys: "k", says: "Incident before", run: () => step(-1) },
       { keys: "Enter", says: "Open the incident", run: on((id) => go(`/i/${encodeURIComponent(id)}${now().query}`)) },
-      { keys: "a", says: "Acknowledge", run: on((id) => void move(id, "acknowledge")) },
-      { keys: "r", says: "Resolve", run: on((id) => void move(id, "resolve")) },
+      { keys: "x", says: "Select the incident, or not any more", run: on((id) => mayWork() && latest.current.toggle(id)) },
+      { keys: "a", says: "Acknowledge it, or all that are selected", run: change("acknowledge") },
+      { keys: "r", says: "Resolve it, or all that are selected", run: change("resolve") },
       { keys: "m", says: "Assign to me", run: on((id) => void assign(id, now().who?.subject ?? null)) },
       { keys: "c", says: "Write a note", run: () => document.querySelector<HTMLElement>("#note")?.focus() },
       { keys: "u", says: "Take the last change back", run: undo },
       { keys: "/", says: "Search", run: () => document.querySelector<HTMLInputElement>("#search")?.focus() },
-      { keys: "Escape", says: "Back to the list", run: () => latest.current.shown && go(`/${now().query}`) },
+      { keys: "Escape", says: "Back to the list", run: () => { if (latest.current.shown) go(`/${now().query}`); else latest.current.clear(); } },
     ]);
   }, []);
 }
@@ -130,35 +175,6 @@ function Needs() {
         <button type="button" class="button small plain" aria-expanded={all} onClick={() => showAll(!all)}>{all ? "fewer" : `+${items.length - most} more`}</button>
       )}
     </section>
-  );
-}
-
-function Filters({ filter, count, all }: { filter: Filter; count: number; all: number }) {
-  const set = (more: Partial<Filter>): void => go(now().path + query({ ...filter, ...more }), true);
-  const toggle = <T extends string>(list: T[], one: T, every: T[]): T[] => {
-    const next = list.includes(one) ? list.filter((x) => x !== one) : every.filter((x) => x === one || list.includes(x));
-    return next.length ? next : every;
-  };
-  const [open, setOpen] = useState(false);
-  const isOpen = open || undefined;
-  return (
-    <div class="filters" role="search" aria-label="Filter incidents">
-      <input id="search" type="search" placeholder="Search  /" aria-label="Search incidents" spellcheck={false} value={filter.text}
-        onInput={(event) => set({ text: event.currentTarget.value })}
-        onKeyDown={(event) => { if (event.key === "Escape" || event.key === "Enter") event.currentTarget.blur(); }} />
-      <span class="chips" data-open={isOpen} role="group" aria-label="Severity">
-        {SEVERITIES.map((one) => <button type="button" class={`chip ${one}`} aria-pressed={filter.severities.includes(one)} onClick={() => set({ severities: toggle(filter.severities, one, SEVERITIES) })}>{one}</button>)}
-      </span>
-      <span class="chips" data-open={isOpen} role="group" aria-label="Status">
-        {STATUSES.map((one) => <button type="button" class="chip" aria-pressed={filter.statuses.includes(one)} onClick={() => set({ statuses: toggle(filter.statuses, one, STATUSES) })}>{one}</button>)}
-      </span>
-      <span class="chips" data-open={isOpen} role="group" aria-label="Owner">
-        <button type="button" class="chip" aria-pressed={filter.owner === "me"} onClick={() => set({ owner: filter.owner === "me" ? "" : "me" })}>mine</button>
-        <button type="button" class="chip" aria-pressed={filter.owner === "nobody"} onClick={() => set({ owner: filter.owner === "nobody" ? "" : "nobody" })}>nobody's</button>
-      </span>
-      <button type="button" class="button filter-toggle" aria-expanded={open} onClick={() => setOpen(!open)}>Filter</button>
-      <span class="shown" aria-live="polite">{count === all ? `${count}` : `${count} of ${all}`}</span>
-    </div>
   );
 }
 

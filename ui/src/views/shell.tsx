@@ -6,9 +6,11 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { signOut } from "../api";
 import { leave } from "../data";
 import { shortcuts } from "../keys";
+import { SEVERITIES } from "../order";
 import { change, settings } from "../settings";
 import { dismiss, now, set, useStore } from "../store";
 import { clock, span, visible } from "../text";
+import { Palette } from "./palette";
 import { Do, Link, useTick } from "./parts";
 
 const VIEWS = [
@@ -17,6 +19,7 @@ const VIEWS = [
   { to: "/oncall", name: "On call" },
   { to: "/audit", name: "Audit" },
   { to: "/sources", name: "Sources" },
+  { to: "/rules", name: "Rules" },
 ];
 
 export function Shell({ children }: { children: ComponentChildren }) {
@@ -50,6 +53,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
       <main id="main" tabIndex={-1}>{children}</main>
       <Toasts />
       <Help />
+      <Palette />
     </div>
   );
 }
@@ -57,14 +61,15 @@ export function Shell({ children }: { children: ComponentChildren }) {
 function Counts() {
   const incidents = useStore((state) => state.incidents);
   const loaded = useStore((state) => state.loaded);
+  const partly = useStore((state) => state.partly);
   if (!loaded) return null;
   const count = { critical: 0, warning: 0, info: 0 };
   for (const one of incidents.values()) if (one.status === "open" || one.status === "acknowledged") count[one.severity] += 1;
+  // What was not read whole is at least that many.
+  const says = SEVERITIES.map((one) => `${count[one]}${partly.has(one) ? "+" : ""} ${one}`);
   return (
-    <p class="counts" aria-label={`Active: ${count.critical} critical, ${count.warning} warning, ${count.info} info`}>
-      <span class="critical" data-zero={!count.critical || undefined}>{count.critical} critical</span>
-      <span class="warning" data-zero={!count.warning || undefined}>{count.warning} warning</span>
-      <span class="info" data-zero={!count.info || undefined}>{count.info} info</span>
+    <p class="counts" aria-label={`Active: ${says.join(", ")}`}>
+      {SEVERITIES.map((one, at) => <span class={one} data-zero={(!count[one] && !partly.has(one)) || undefined}>{says[at]}</span>)}
     </p>
   );
 }

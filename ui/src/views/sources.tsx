@@ -1,32 +1,42 @@
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
 import * as api from "../api";
 import { readLetters, readModules } from "../data";
 import { mayWork } from "../deeds";
+import { KINDS } from "../layout";
+import { changes, readSources, reload, type Source } from "../plant";
 import { toast, useStore } from "../store";
-import { brief, words } from "../text";
-import type { DeadLetter, Json, ModuleStatus } from "../types";
+import type { DeadLetter } from "../types";
+import { Ask } from "./ask";
+import { Deliveries } from "./deliveries";
+import { Module } from "./module";
 import { Ago, Do, Empty, Section, Text } from "./parts";
+import { TopologyView } from "./topology";
 
-const GROUPS: [string, string][] = [
-  ["connector", "Sources"], ["detector", "Detectors"], ["enricher", "Understanding"], ["action", "Actions"],
-  ["notifier", "Telling people"], ["openclaw", "Tools"], ["ui", "Interfaces"],
-];
+/** How often what flows is looked at, in milliseconds. */
+const LOOK = 5_000;
 
-/** Figures that should be zero. */
-const BAD = /drop|lost|shed|miss|fail|error|refus|dead|reject/i;
-
-/** How every module is. */
+/** How every module is, and what it reads. */
 export function Sources() {
   const modules = useStore((state) => state.modules);
   const letters = useStore((state) => state.letters);
+  const isAdmin = useStore((state) => state.who?.role === "admin");
+  const [flows, setFlows] = useState<Source[]>([]);
+  const [asking, ask] = useState(false);
   useEffect(() => {
-    readModules().catch(() => undefined);
+    const look = (): void => void Promise.all([readSources().then(setFlows), readModules()]).catch(() => undefined);
+    look();
     readLetters().catch(() => undefined);
+    const timer = setInterval(() => { if (!document.hidden) look(); }, LOOK);
+    return () => clearInterval(timer);
   }, []);
   return (
     <div class="page" tabIndex={0}>
-      <h1>Sources and modules</h1>
+      <header class="page-head">
+        <h1>Sources and modules</h1>
+        {isAdmin && <button type="button" class="button" onClick={() => ask(true)}>Read the configuration again</button>}
+      </header>
+      {asking && <Reload close={() => { ask(false); readModules().catch(() => undefined); }} />}
       {!modules.length && <Empty title="Reading…" />}
       {letters.length > 0 && (
         <Section title="Given up" aside={<span class="count-note">{letters.length}</span>}>
@@ -34,35 +44,27 @@ export function Sources() {
           <ul class="cards">{letters.slice(0, 50).map((one) => <Letter key={one.id} of={one} />)}</ul>
         </Section>
       )}
-      {GROUPS.map(([category, title]) => {
+      {KINDS.map(([category, title]) => {
         const some = modules.filter((one) => one.category === category);
         if (!some.length) return null;
-        return <Section key={category} title={title}><ul class="modules">{some.map((one) => <Module key={one.id} of={one} />)}</ul></Section>;
+        return (
+          <Section key={category} title={title}>
+            <ul class="modules">{some.map((one) => <Module key={one.id} of={one} source={flows.find((flow) => flow.id === one.id)} />)}</ul>
+          </Section>
+        );
       })}
+      <Deliveries />
+      <TopologyView />
     </div>
   );
 }
 
-function Module({ of }: { of: ModuleStatus }) {
-  const figures = Object.entries(of.details).filter(([, value]) => typeof value !== "object");
-  const nested = Object.entries(of.details).filter(([, value]) => value !== null && typeof value === "object");
-  const isBad = (key: string, value: Json): boolean => BAD.test(key) && typeof value === "number" && value > 0;
+function Reload({ close }: { close(): void }) {
+  const run = async () => <ul class="plain">{changes(await reload()).map((line) => <li><Text of={line} /></li>)}</ul>;
   return (
-    <li class="module" data-health={of.status}>
-      <div class="module-head">
-        <b>{of.id}</b>
-        <span class={`health ${of.status}`}>{of.status}</span>
-        {of.state !== "running" && <span class="state">{of.state}</span>}
-        {of.restarts > 0 && <span class="state amber">{of.restarts} restarts</span>}
-      </div>
-      {of.message && <p class="trouble"><Text of={of.message} /></p>}
-      <dl class="figures">
-        {figures.map(([key, value]) => <div key={key} class={isBad(key, value) ? "amber" : ""}><dt>{words(key)}</dt><dd><Text of={brief(value)} /></dd></div>)}
-      </dl>
-      {nested.map(([key, value]) => (
-        <details key={key}><summary>{words(key)} ({Object.keys(value as object).length})</summary><pre class="output" tabIndex={0}><Text of={JSON.stringify(value, null, 2).replaceAll("\n", " ")} /></pre></details>
-      ))}
-    </li>
+    <Ask title="Read the configuration again?" doing="Read it" close={close} run={run}>
+      <p>The file is checked whole first; a fault changes nothing. Only modules whose part changed start again.</p>
+    </Ask>
   );
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use opspilot_core::signal::Attributes;
-use serde_json::Map;
+use serde_json::{Map, json};
 
 use super::Figures;
 use super::config::{Config, Patterns, Rule as RuleConfig};
@@ -23,6 +23,9 @@ pub(super) const PLACEHOLDERS: [&str; 5] =
 
 /// How many samples each of several series keeps, if the rule does not need more.
 const GROUP_SAMPLES: usize = 1_000;
+
+/// How many samples an incident shows, the newest included.
+const SHOWN_SAMPLES: usize = 60;
 
 #[derive(Debug)]
 pub(super) struct Rule {
@@ -148,6 +151,7 @@ fn story(
     context.insert("operator".into(), symbol.into());
     context.insert("samplesInWindow".into(), series.len().into());
     context.insert("windowMs".into(), rule.window_ms.into());
+    context.insert("samples".into(), json!(series.newest(SHOWN_SAMPLES)));
     context.insert(
         "matchedLine".into(),
         shortened(&matched.record.text(), LINE_LIMIT).into(),

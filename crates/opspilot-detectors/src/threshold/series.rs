@@ -111,6 +111,17 @@ impl Series {
         self.samples.len()
     }
 
+    /// The newest `most` samples, oldest first: how many milliseconds before the newest of them each was taken, and its
+    /// value.
+    pub(super) fn newest(&self, most: usize) -> Vec<(i64, f64)> {
+        let end = self.samples.back().map_or(0, |(at, _)| *at);
+        let first = self.samples.len().saturating_sub(most);
+        let shown = self.samples.iter().skip(first);
+        shown
+            .map(|(at, value)| (end.saturating_sub(*at), f64::from_bits(*value)))
+            .collect()
+    }
+
     /// The average over the window.
     pub(super) fn average(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a window holds few samples")]

@@ -59,7 +59,7 @@ fn a_sustained_breach_becomes_an_incident() {
     );
     let context = json!({
         "ruleId": "cpu", "metric": "cpu=", "latestValue": 91.5, "averageValue": 94.25, "threshold": 90.0, "operator": ">",
-        "samplesInWindow": 3, "windowMs": 60_000, "logSource": "/var/log/test.log", "logLineNumber": 1,
+        "samplesInWindow": 3, "windowMs": 60_000, "samples": [[2_000, 95.0], [1_000, 96.25], [0, 91.5]], "logSource": "/var/log/test.log", "logLineNumber": 1,
         "matchedLine": "[METRIC] cpu=91.5%", "stream": "s", "position": event.context["position"],
     });
     assert_eq!(Value::Object(event.context.clone()), context);

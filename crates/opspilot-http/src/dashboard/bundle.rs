@@ -8,14 +8,14 @@ pub(super) const PAGE: &str = include_str!("../../assets/index.html");
 /// The files that it names.
 pub(super) const FILES: &[File] = &[
     File {
-        name: "app-12379ddb9a71.css",
+        name: "app-ae9afdbe6653.css",
         kind: "text/css; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-12379ddb9a71.css"),
+        bytes: include_bytes!("../../assets/app-ae9afdbe6653.css"),
     },
     File {
-        name: "app-d85842cd1141.js",
+        name: "app-d42923783d18.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-d85842cd1141.js"),
+        bytes: include_bytes!("../../assets/app-d42923783d18.js"),
     },
     File {
         name: "icon-fb51cec459e0.svg",
