@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 use opspilot_core::clock::{Clock, SystemClock, Timestamp};
 use tokio::sync::Notify;
@@ -88,10 +89,6 @@ impl Collected {
         self.many.notified().await;
     }
 
-    fn keeps_anything(&self) -> bool {
-        self.wants_logs.load(Ordering::Relaxed) || self.wants_spans.load(Ordering::Relaxed)
-    }
-
     fn kept(&self, waiting: usize) {
         if waiting == MANY {
             self.many.notify_one();
@@ -114,25 +111,29 @@ impl<S> Layer<S> for Collector
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
+    /// Spans are noted before anybody wants them, too: those of modules live long, and say where a message is from.
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let Some(span) = context.span(id).filter(|_| self.0.keeps_anything()) else {
+        let Some(span) = context.span(id) else {
             return;
         };
-        let parent = span.parent().and_then(|parent| {
-            parent
-                .extensions()
-                .get()
-                .map(|open: &Open| (open.trace, open.id))
-        });
-        let mut open = Open {
+        let mut fields = Fields::default();
+        attributes.record(&mut fields);
+        // A request begins a trace of its own: all of them in the one of their module would be of no use.
+        let parent = span
+            .parent()
+            .filter(|_| fields.kind != SpanKind::Server)
+            .and_then(|parent| {
+                let extensions = parent.extensions();
+                extensions.get().map(|open: &Open| (open.trace, open.id))
+            });
+        let open = Open {
             trace: parent.map_or_else(|| *Uuid::now_v7().as_bytes(), |(trace, _)| trace),
             id: span_id(),
             parent: parent.map(|(_, id)| id),
             began: self.0.clock.now(),
             since: Instant::now(),
-            fields: Fields::default(),
+            fields,
         };
-        attributes.record(&mut open.fields);
         span.extensions_mut().insert(open);
     }
 

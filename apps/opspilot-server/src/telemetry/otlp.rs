@@ -8,6 +8,8 @@ mod config;
 mod exporter;
 mod meters;
 #[cfg(feature = "otlp")]
+mod parcel;
+#[cfg(feature = "otlp")]
 mod points;
 #[cfg(feature = "otlp")]
 mod sender;

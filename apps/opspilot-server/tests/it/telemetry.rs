@@ -4,10 +4,12 @@ mod collector;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use self::collector::Sent;
 use crate::common::files::Site;
 use crate::common::server::Server;
 use crate::common::settings::{settings, with};
@@ -123,7 +125,7 @@ fn holds(list: &Value, expected: &Value) -> bool {
 
 #[test]
 fn the_official_messages_read_what_is_sent() {
-    let (address, requests) = collector::listen();
+    let (address, requests) = collector::listen(collector::content);
     let site = Site::new();
     site.configure(&exporting(&site, &format!("http://{address}/")));
     let server = Server::start(&site);
@@ -177,6 +179,60 @@ fn the_official_messages_read_what_is_sent() {
         .find(is_complaint)
         .expect("the complaint was sent");
     assert_eq!(complaint[1], "ERROR", "{found:#}");
+}
+
+/// Puts the first messages off, never takes spans, and rejects one data point of each request.
+fn moody(sent: &Sent) -> Option<Vec<u8>> {
+    static PUT_OFF: AtomicBool = AtomicBool::new(false);
+    match sent.signal() {
+        "logs" if !PUT_OFF.swap(true, Ordering::Relaxed) => collector::answer("503 Busy", b""),
+        "logs" => collector::content(sent),
+        "traces" => collector::answer("400 No", b""),
+        // A partial success (field 1) with one rejected data point (field 1).
+        _ => collector::answer("200 OK", &[0x0a, 0x02, 0x08, 0x01]),
+    }
+}
+
+#[test]
+fn what_is_put_off_is_sent_again_and_what_is_refused_is_counted() {
+    let (address, requests) = collector::listen(moody);
+    let site = Site::new();
+    site.configure(&exporting(&site, &format!("http://{address}")));
+    let server = Server::start(&site);
+    provoke(&site, &server);
+    let mut logs = requests.iter().filter(|sent| sent.signal() == "logs");
+    let (first, second) = (logs.next(), logs.next());
+    let bodies = [first, second].map(|sent| sent.expect("the listener lives on").body);
+    assert_eq!(bodies[0], bodies[1], "the same again");
+    for labels in [
+        r#"signal="traces",reason="refused""#,
+        r#"signal="metrics",reason="rejected""#,
+    ] {
+        server.until(labels, || {
+            assert_eq!(server.get("/livez").status, 200);
+            let page = server.get("/metrics").text;
+            let mut lines = page.lines().filter(|line| line.contains(labels));
+            lines.any(|line| !line.ends_with(" 0")).then_some(())
+        });
+    }
+    server.stop();
+}
+
+#[test]
+fn a_collector_that_never_answers_delays_neither_work_nor_the_end() {
+    let (address, requests) = collector::listen(|_| None);
+    let site = Site::new();
+    let settings = exporting(&site, &format!("http://{address}"));
+    site.configure(&with(
+        settings,
+        "/modules/telemetry.otlp/timeoutMs",
+        json!(60_000),
+    ));
+    let server = Server::start(&site);
+    requests.recv().expect("something was sent");
+    site.append("app.log", "MARK-1\n");
+    server.until_incidents(1);
+    server.stop();
 }
 
 #[test]

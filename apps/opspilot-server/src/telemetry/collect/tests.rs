@@ -41,7 +41,7 @@ fn scene() {
             otel.status_code = field::Empty,
             status = field::Empty
         );
-        request.in_scope(|| warn!(error = %"gone", "cannot read"));
+        request.in_scope(|| info_span!("query").in_scope(|| warn!(error = %"gone", "cannot read")));
         request.record("status", 503);
         request.record("otel.status_code", "ERROR");
     });
@@ -51,13 +51,19 @@ fn scene() {
 fn a_span_knows_its_parent_and_a_message_its_span() {
     let collected = collect(true, true, scene);
     let spans = collected.spans.take(9);
-    let [request, module] = spans.as_slice() else {
+    let [query, request, module] = spans.as_slice() else {
         panic!("{spans:?}");
     };
     assert_eq!((request.name.as_str(), request.kind), ("GET /x", 2));
     assert_eq!(request.status.as_ref().unwrap().code, 2);
-    assert_eq!(request.parent_span_id, module.span_id);
-    assert_eq!(request.trace_id, module.trace_id);
+    assert_eq!(query.parent_span_id, request.span_id);
+    assert_eq!(query.trace_id, request.trace_id);
+    assert_eq!(
+        request.parent_span_id,
+        Vec::<u8>::new(),
+        "a request is the root of its trace"
+    );
+    assert_ne!(request.trace_id, module.trace_id);
     assert_eq!(
         (module.name.as_str(), module.parent_span_id.len()),
         ("module", 0)
@@ -74,7 +80,7 @@ fn a_span_knows_its_parent_and_a_message_its_span() {
     assert_eq!(message.body.as_ref().unwrap().value, string("cannot read"));
     assert_eq!(
         (message.severity_number, &message.span_id),
-        (13, &request.span_id)
+        (13, &query.span_id)
     );
     assert_eq!(attribute(&message.attributes, "error"), string("gone"));
     assert_eq!(attribute(&message.attributes, "module"), string("ui.api"));

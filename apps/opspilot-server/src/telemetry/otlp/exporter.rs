@@ -4,26 +4,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
-use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::{InstrumentationScope, KeyValue};
-use opentelemetry_proto::tonic::logs::v1::{ResourceLogs, ScopeLogs};
-use opentelemetry_proto::tonic::metrics::v1::{ResourceMetrics, ScopeMetrics};
 use opentelemetry_proto::tonic::resource::v1::Resource;
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans};
 use opspilot_core::module::{Context, HealthStatus, RunError};
 use opspilot_core::resilience::{Backoff, BackoffPolicy};
-use prost::Message;
-use prost::bytes::Bytes;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::super::collect::{Collected, MANY, nanos, text};
+use super::super::collect::{Collected, MANY};
 use super::config::{Checked, Signal};
 use super::meters::{FAILURES, LOST, SENT, WAITING};
-use super::points::{Times, metric};
+use super::parcel::{self, Parcel};
 use super::sender::{SendError, Sender};
 
 /// The pauses while the collector fails.
@@ -42,14 +33,6 @@ pub(super) struct Exporter {
     config: Checked,
     /// Tells this process from others on the same machine.
     instance: Uuid,
-}
-
-/// A request that is to be sent.
-#[derive(Debug, Clone)]
-struct Parcel {
-    signal: Signal,
-    body: Bytes,
-    items: u64,
 }
 
 /// What one life of the module owns.
@@ -85,7 +68,7 @@ impl Exporter {
             cx,
             config: &self.config,
             sender,
-            resource: self.resource(cx),
+            resource: parcel::resource(cx, self.instance),
             collected,
             unsent: Vec::new(),
             failing: BTreeSet::new(),
@@ -99,31 +82,6 @@ impl Exporter {
         timeout(FAREWELL, round.turn(true)).await.ok();
         round.give_up();
         Ok(())
-    }
-
-    fn resource(&self, cx: &Context) -> Resource {
-        let stage = cx.system.config().map(|config| config.system.environment);
-        let stage = stage.map(|stage| format!("{stage:?}").to_lowercase());
-        let facts = [
-            ("service.name", Some("opspilot".to_owned())),
-            (
-                "service.version",
-                Some(env!("CARGO_PKG_VERSION").to_owned()),
-            ),
-            ("service.instance.id", Some(self.instance.to_string())),
-            ("deployment.environment.name", stage),
-        ];
-        let attributes = facts.into_iter().filter_map(|(key, value)| {
-            Some(KeyValue {
-                key: key.to_owned(),
-                value: Some(text(&value?)),
-                ..KeyValue::default()
-            })
-        });
-        Resource {
-            attributes: attributes.collect(),
-            ..Resource::default()
-        }
     }
 }
 
@@ -181,7 +139,7 @@ impl Round<'_> {
     async fn turn(&mut self, measure: bool) -> Option<Duration> {
         let mut pause = None;
         if measure && self.has(Signal::Metrics) {
-            let parcel = self.metrics();
+            let parcel = parcel::metrics(&self.resource, self.cx);
             pause = self.post(&parcel).await.or(pause);
         }
         for signal in [Signal::Traces, Signal::Logs] {
@@ -205,8 +163,8 @@ impl Round<'_> {
             return Some(parcel.clone());
         }
         let parcel = match signal {
-            Signal::Traces => self.spans(),
-            Signal::Logs => self.logs(),
+            Signal::Traces => parcel::spans(&self.resource, self.collected.spans.take(MANY)),
+            Signal::Logs => parcel::logs(&self.resource, self.collected.logs.take(MANY)),
             Signal::Metrics => None,
         }?;
         self.unsent.push(parcel.clone());
@@ -286,81 +244,5 @@ impl Round<'_> {
             let count = unsent.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
             self.cx.metrics.counter(&LOST, &labels).inc_by(count);
         }
-    }
-
-    fn metrics(&self) -> Parcel {
-        let families = self.cx.system.metrics().families();
-        let items = families.iter().map(|family| family.series.len()).sum();
-        let times = Times {
-            start: nanos(self.cx.system.started_at()),
-            now: nanos(self.cx.clock.now()),
-        };
-        let request = ExportMetricsServiceRequest {
-            resource_metrics: vec![ResourceMetrics {
-                resource: Some(self.resource.clone()),
-                scope_metrics: vec![ScopeMetrics {
-                    scope: Some(scope()),
-                    metrics: families
-                        .into_iter()
-                        .map(|family| metric(family, times))
-                        .collect(),
-                    ..ScopeMetrics::default()
-                }],
-                ..ResourceMetrics::default()
-            }],
-        };
-        Parcel::new(Signal::Metrics, &request, items)
-    }
-
-    fn spans(&self) -> Option<Parcel> {
-        let spans = self.collected.spans.take(MANY);
-        let items = Some(spans.len()).filter(|items| *items > 0)?;
-        let request = ExportTraceServiceRequest {
-            resource_spans: vec![ResourceSpans {
-                resource: Some(self.resource.clone()),
-                scope_spans: vec![ScopeSpans {
-                    scope: Some(scope()),
-                    spans,
-                    ..ScopeSpans::default()
-                }],
-                ..ResourceSpans::default()
-            }],
-        };
-        Some(Parcel::new(Signal::Traces, &request, items))
-    }
-
-    fn logs(&self) -> Option<Parcel> {
-        let log_records = self.collected.logs.take(MANY);
-        let items = Some(log_records.len()).filter(|items| *items > 0)?;
-        let request = ExportLogsServiceRequest {
-            resource_logs: vec![ResourceLogs {
-                resource: Some(self.resource.clone()),
-                scope_logs: vec![ScopeLogs {
-                    scope: Some(scope()),
-                    log_records,
-                    ..ScopeLogs::default()
-                }],
-                ..ResourceLogs::default()
-            }],
-        };
-        Some(Parcel::new(Signal::Logs, &request, items))
-    }
-}
-
-impl Parcel {
-    fn new(signal: Signal, request: &impl Message, items: usize) -> Self {
-        Self {
-            signal,
-            body: request.encode_to_vec().into(),
-            items: u64::try_from(items).unwrap_or(u64::MAX),
-        }
-    }
-}
-
-fn scope() -> InstrumentationScope {
-    InstrumentationScope {
-        name: "opspilot".to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        ..InstrumentationScope::default()
     }
 }

@@ -20,8 +20,24 @@ impl Sent {
     }
 }
 
-/// Listens until the process ends.
-pub(super) fn listen() -> (SocketAddr, Receiver<Sent>) {
+/// What a collector answers to a request.
+pub(super) type Answers = fn(&Sent) -> Option<Vec<u8>>;
+
+/// An answer.
+pub(super) fn answer(status: &str, body: &[u8]) -> Option<Vec<u8>> {
+    let length = body.len();
+    let head =
+        format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+    Some([head.as_bytes(), body].concat())
+}
+
+/// Takes everything.
+pub(super) fn content(_: &Sent) -> Option<Vec<u8>> {
+    answer("200 OK", b"")
+}
+
+/// Listens until the process ends; a request without an answer waits for ever.
+pub(super) fn listen(answers: Answers) -> (SocketAddr, Receiver<Sent>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
     let (sender, sent) = channel();
@@ -29,13 +45,13 @@ pub(super) fn listen() -> (SocketAddr, Receiver<Sent>) {
         for stream in listener.incoming().flatten() {
             let sender = sender.clone();
             // Who hangs up in the middle sends it again.
-            thread::spawn(move || take(stream, &sender).ok());
+            thread::spawn(move || take(stream, answers, &sender).ok());
         }
     });
     (address, sent)
 }
 
-fn take(mut stream: TcpStream, sender: &Sender<Sent>) -> std::io::Result<()> {
+fn take(mut stream: TcpStream, answers: Answers, sender: &Sender<Sent>) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -50,8 +66,13 @@ fn take(mut stream: TcpStream, sender: &Sender<Sent>) -> std::io::Result<()> {
     });
     let mut body = vec![0; length.unwrap_or(0)];
     reader.read_exact(&mut body)?;
-    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?;
+    let sent = Sent { head, body };
+    let answer = answers(&sent);
     // The test may be over.
-    sender.send(Sent { head, body }).ok();
-    Ok(())
+    sender.send(sent).ok();
+    match answer {
+        Some(answer) => stream.write_all(&answer),
+        // Until the other side hangs up.
+        None => stream.read_to_end(&mut Vec::new()).map(|_| ()),
+    }
 }
