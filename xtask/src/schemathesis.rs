@@ -58,7 +58,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 
 fn configuration(port: u16) -> String {
     format!(
-        "auth:\n  enabled: true\n  publicPaths: [/api/readyz]\n  jwtSecret: {KEY}\n  apiKeys:\n    \
+        "logging: {{level: error}}\nauth:\n  enabled: true\n  publicPaths: [/api/readyz]\n  jwtSecret: {KEY}\n  apiKeys:\n    \
          - {{label: schemathesis, key: {KEY}, role: admin, kind: human}}\n\
          modules:\n  ui.api: {{port: {port}, rateLimitPerMinute: 0}}\n  ui.websocket: {{port: 0}}\n"
     )
