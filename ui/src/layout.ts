@@ -6,7 +6,7 @@ export type Node = Topology["nodes"][number];
 
 export const KINDS: [string, string][] = [
   ["connector", "Sources"], ["detector", "Detectors"], ["enricher", "Understanding"], ["action", "Actions"],
-  ["notifier", "Telling people"], ["openclaw", "Tools"], ["ui", "Interfaces"],
+  ["notifier", "Telling people"], ["openclaw", "Tools"], ["ui", "Interfaces"], ["telemetry", "Telemetry"],
 ];
 
 export const BOX = { width: 178, height: 30 };

@@ -63,7 +63,7 @@ export interface components {
             outcomes: components["schemas"]["IncidentOutcome"][];
         };
         /** @description The kinds of module, in the order of the flow of facts. */
-        Category: "connector" | "detector" | "enricher" | "action" | "notifier" | "openclaw" | "ui";
+        Category: "connector" | "detector" | "enricher" | "action" | "notifier" | "openclaw" | "ui" | "telemetry";
         /** @description A connector. */
         ConnectorSource: {
             /** @description Its category. */

@@ -19,6 +19,7 @@ mod native;
 mod probe;
 mod process;
 mod quick;
+mod schemathesis;
 mod server;
 mod skips;
 mod steps;
@@ -43,6 +44,7 @@ cargo xtask COMMAND
   docs [--check]   write docs/reference from the server, or fail if it is stale
   ui [--check]     build the dashboard from ui/, or check it: types, logic, and that the bundle is not stale
   e2e              the dashboard against the real server in Chromium; screenshots in target/screenshots
+  schemathesis     requests by the OpenAPI document, right and wrong, against a server; needs Python, takes minutes
   bench [criterion | peers --harness DIR [-- ARGUMENTS]]
                    microbenchmarks, or a comparison by a harness outside this repository
   fuzz [TARGET] [--seconds N]
@@ -80,6 +82,7 @@ fn run(arguments: &[String]) -> Result<()> {
         ("docs", rest) => docs::run(&Workspace::load()?, docs::Mode::parse(rest)?)?,
         ("ui", rest) => ui::run(&Workspace::load()?, ui::Mode::parse(rest)?)?,
         ("e2e", []) => ui::end_to_end(&Workspace::load()?)?,
+        ("schemathesis", []) => schemathesis::run(&Workspace::load()?)?,
         ("bench", rest) => bench::run(&Workspace::load()?, rest)?,
         ("fuzz", rest) => fuzz::run(&Workspace::load()?, &fuzz::Plan::parse(rest)?)?,
         ("dist", rest) => dist::run(&Workspace::load()?, dist::Symbols::parse(rest)?)?,

@@ -59,16 +59,20 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 }
 
 /// A port nobody uses at the moment.
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok(listener.local_addr()?.port())
 }
 
 /// A running server, killed when it is dropped.
-struct Server(Child);
+pub(crate) struct Server(pub(crate) Child);
 
 impl Server {
-    fn wait_until_ready(&mut self, port: u16) -> Result<()> {
+    /// Waits until it says that it can work.
+    ///
+    /// # Errors
+    /// If it does not in time.
+    pub(crate) fn wait_until_ready(&mut self, port: u16) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         let mut answer = String::new();
         while Instant::now() < deadline {
@@ -121,10 +125,10 @@ fn ask(port: u16) -> std::io::Result<String> {
 }
 
 /// A folder of our own, removed when it is dropped.
-struct Folder(PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    fn new(target: &Path) -> Result<Self> {
+    pub(crate) fn new(target: &Path) -> Result<Self> {
         let path = target.join(format!("probe-{}", std::process::id()));
         std::fs::create_dir_all(&path)?;
         Ok(Self(path))

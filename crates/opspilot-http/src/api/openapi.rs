@@ -19,19 +19,16 @@ use self::responses::Responses;
 use super::answer::{Answer, encode};
 use super::etag::{Condition, ETag};
 use super::problem::Problem;
-use super::routes::{Body, Content, Reply, Shape, routes};
+use super::routes::{Content, Reply, Shape, routes};
 use super::state::State;
 
 /// What `GET /openapi.json` takes and answers.
-pub(super) const GET: Shape = Shape {
-    body: Body::Nothing,
-    ..Shape::of(Reply {
-        status: 200,
-        content: Content::Json(component::anything),
-    })
-    .or(Reply::bare(304))
-    .tagged()
-};
+pub(super) const GET: Shape = Shape::of(Reply {
+    status: 200,
+    content: Content::Json(component::anything),
+})
+.or(Reply::bare(304))
+.tagged();
 
 /// Where references to schemas lead.
 const SCHEMAS: &str = "/components/schemas";

@@ -13,9 +13,9 @@ pub(super) const FILES: &[File] = &[
         bytes: include_bytes!("../../assets/app-ae9afdbe6653.css"),
     },
     File {
-        name: "app-d42923783d18.js",
+        name: "app-a8061d04d03a.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-d42923783d18.js"),
+        bytes: include_bytes!("../../assets/app-a8061d04d03a.js"),
     },
     File {
         name: "icon-fb51cec459e0.svg",

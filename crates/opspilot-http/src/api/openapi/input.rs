@@ -91,6 +91,9 @@ fn described(field: &Input, generator: &mut SchemaGenerator) -> Value {
     let mut schema = schema(field.form, generator);
     if let Some(object) = schema.as_object_mut() {
         object.insert("description".to_owned(), json!(field.about));
+        if let (Form::Texts(..), true) = (field.form, field.is_required) {
+            object.insert("minItems".to_owned(), json!(1));
+        }
     }
     schema
 }

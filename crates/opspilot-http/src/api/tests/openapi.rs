@@ -1,6 +1,7 @@
 //! The OpenAPI document against the table, the handlers and itself. What the API answers is compared in `conform`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
@@ -94,6 +95,29 @@ fn references_lead_to_something_and_no_two_types_share_a_name() {
             "{name} is not used"
         );
     }
+}
+
+/// The generator takes two types of one module for one if they are called the same.
+#[test]
+fn no_name_is_given_twice() {
+    let mut folders = vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
+    let mut names = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(path).unwrap();
+            let given = text.split("#[schemars(rename = \"").skip(1);
+            names.extend(given.map(|rest| rest.split('"').next().unwrap().to_owned()));
+        }
+    }
+    assert!(names.len() > 30, "{names:?}");
+    names.sort();
+    let twice = names.windows(2).find(|pair| pair[0] == pair[1]);
+    assert_eq!(twice, None);
 }
 
 #[test]

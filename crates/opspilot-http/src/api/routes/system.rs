@@ -1,0 +1,153 @@
+//! The server itself: its audit log, streams, modules, views and rules.
+
+use axum::routing::on;
+
+use super::super::{
+    audit, csp, modules, notifications, rules, saved, socket, sources, stream, topology,
+};
+use super::row::{NO_AGENTS, Role, Route, Verb, administer, own, propose, read, work};
+
+pub(super) const ROWS: &[Route] = &[
+    Route {
+        method: Verb::Get,
+        ..work(
+            "/audit",
+            "The audit log, newest first.",
+            |verb| on(verb, audit::list),
+            audit::LIST,
+        )
+    },
+    Route {
+        method: Verb::Get,
+        ..administer(
+            "/audit/export",
+            "The whole audit log as JSON lines, for a verifier.",
+            |verb| on(verb, audit::export),
+            audit::EXPORT,
+        )
+    },
+    read(
+        "/audit/key",
+        "The key that proves the audit log.",
+        |verb| on(verb, audit::key),
+        audit::KEY,
+    ),
+    read(
+        "/stream",
+        "What happens, as it happens, as Server-Sent Events.",
+        |verb| on(verb, stream::stream),
+        stream::STREAM,
+    ),
+    read(
+        "/ws",
+        "What happens, as it happens, over a WebSocket.",
+        |verb| on(verb, socket::enter),
+        socket::ENTER,
+    ),
+    read(
+        "/modules",
+        "The state and health of every module.",
+        |verb| on(verb, modules::list),
+        modules::LIST,
+    ),
+    Route {
+        kinds: NO_AGENTS,
+        ..read(
+            "/modules/{id}",
+            "One module: its state, configuration without secrets, and metrics.",
+            |verb| on(verb, modules::get),
+            modules::GET,
+        )
+    },
+    work(
+        "/modules/{id}/restart",
+        "Ends a module and starts it again; answers when it runs.",
+        |verb| on(verb, modules::restart),
+        modules::RESTART,
+    ),
+    read(
+        "/sources",
+        "Every connector with its streams, how far it is behind and what it lost.",
+        |verb| on(verb, sources::list),
+        sources::LIST,
+    ),
+    read(
+        "/notifications",
+        "What was sent to which channel, and what became of it, newest first.",
+        |verb| on(verb, notifications::list),
+        notifications::LIST,
+    ),
+    read(
+        "/topology",
+        "Which module hears which.",
+        |verb| on(verb, topology::topology),
+        topology::TOPOLOGY,
+    ),
+    own(
+        "/views",
+        "The views that the caller saved.",
+        |verb| on(verb, saved::list),
+        saved::LIST,
+    ),
+    own(
+        "/views/{name}",
+        "One view that the caller saved.",
+        |verb| on(verb, saved::get),
+        saved::GET,
+    ),
+    Route {
+        method: Verb::Put,
+        ..own(
+            "/views/{name}",
+            "Saves a view.",
+            |verb| on(verb, saved::put),
+            saved::PUT,
+        )
+    },
+    Route {
+        method: Verb::Delete,
+        ..own(
+            "/views/{name}",
+            "Removes a saved view.",
+            |verb| on(verb, saved::remove),
+            saved::REMOVE,
+        )
+    },
+    Route {
+        method: Verb::Post,
+        role: Role::Anyone,
+        ..read(
+            "/csp-report",
+            "Takes a browser's report of what the dashboard's policy stopped.",
+            |verb| on(verb, csp::report),
+            csp::REPORT,
+        )
+    },
+    read(
+        "/rules",
+        "The rules of every detector.",
+        |verb| on(verb, rules::list),
+        rules::LIST,
+    ),
+    propose(
+        "/rules/test",
+        "Says what a rule makes of given lines; changes nothing.",
+        |verb| on(verb, rules::test),
+        rules::TEST,
+    ),
+    propose(
+        "/rules/dry-run",
+        "Says what a rule makes of the lines of stored incidents; changes nothing.",
+        |verb| on(verb, rules::dry_run),
+        rules::DRY_RUN,
+    ),
+    Route {
+        role: Role::Admin,
+        ..work(
+            "/reload",
+            "Reads the configuration again.",
+            |verb| on(verb, modules::reload),
+            modules::RELOAD,
+        )
+    },
+];
