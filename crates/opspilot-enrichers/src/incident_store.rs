@@ -60,8 +60,8 @@ pub struct IncidentStore {
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Config {
-    /// How many incidents are kept. Beyond that the oldest resolved and closed ones are removed first, then the oldest of
-    /// the others.
+    /// How many incidents are kept. Beyond that the oldest resolved and closed ones are removed first, then of
+    /// the others the mildest, oldest first.
     #[schemars(range(min = 1))]
     pub max_incidents: u64,
     /// How many milliseconds after its creation a resolved or closed incident is removed; 0 keeps it. An open or

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use opspilot_core::clock::Timestamp;
-use opspilot_core::incident::{Incident, IncidentError, IncidentFilter, Incidents, Status};
+use opspilot_core::incident::{
+    Incident, IncidentError, IncidentFilter, Incidents, Severity, Status,
+};
 use opspilot_core::metrics::Counter;
 use opspilot_core::module::Context;
 use tokio_util::sync::CancellationToken;
@@ -76,17 +78,28 @@ impl<'a> Retention<'a> {
             if portion == 0 {
                 break;
             }
-            let mut old = self.incidents.oldest(&done(), None, portion).await?;
-            if old.is_empty() {
-                let all = IncidentFilter::default();
-                old = self.incidents.oldest(&all, None, portion).await?;
-            }
+            let old = self.least_missed(portion).await?;
             if old.is_empty() {
                 break;
             }
             self.remove(old, &self.excess).await?;
         }
         Ok(())
+    }
+
+    /// Up to `limit` incidents that are missed least: finished ones, else of the mildest severity, the oldest first.
+    async fn least_missed(&self, limit: usize) -> Result<Vec<Incident>, IncidentError> {
+        let mild = Severity::ALL.map(|severity| IncidentFilter {
+            severities: vec![severity],
+            ..IncidentFilter::default()
+        });
+        for filter in [done()].iter().chain(&mild) {
+            let old = self.incidents.oldest(filter, None, limit).await?;
+            if !old.is_empty() {
+                return Ok(old);
+            }
+        }
+        Ok(Vec::new())
     }
 
     async fn next_expiry(&self) -> Result<Option<Timestamp>, IncidentError> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use opspilot_core::clock::Clock as _;
 use opspilot_core::event::IncidentCreated;
-use opspilot_core::incident::{Change, IncidentId, Status, Transition};
+use opspilot_core::incident::{Change, IncidentId, Severity, Status, Transition};
 use proptest::prelude::*;
 use tokio_util::sync::CancellationToken;
 
@@ -108,26 +108,32 @@ async fn the_store_shrinks_to_its_limit_while_it_is_filled() {
     assert_eq!(process.bench.incidents.count().await.unwrap(), 1_000);
 }
 
-/// What is kept of incidents that are given as age in milliseconds and status, oldest first.
-fn model(config: Config, incidents: &[(u64, Status)]) -> Vec<String> {
+/// What is kept of incidents that are given as age in milliseconds, status and severity, oldest first.
+fn model(config: Config, incidents: &[(u64, Status, Severity)]) -> Vec<String> {
     let name = |index: usize| format!("i{index:03}");
-    let mut kept: Vec<(String, u64, Status)> = incidents
+    let mut kept: Vec<(String, u64, Status, Severity)> = incidents
         .iter()
         .enumerate()
-        .map(|(index, (age, status))| (name(index), *age, *status))
+        .map(|(index, (age, status, severity))| (name(index), *age, *status, *severity))
         .collect();
-    kept.retain(|(_, age, status)| {
+    kept.retain(|(_, age, status, _)| {
         status.is_active() || config.retention_ms == 0 || *age < config.retention_ms
     });
     let max = usize::try_from(config.max_incidents).unwrap();
     while kept.len() > max {
-        let done = kept.iter().position(|(_, _, status)| !status.is_active());
-        kept.remove(done.unwrap_or(0));
+        let done = kept
+            .iter()
+            .position(|(_, _, status, _)| !status.is_active());
+        let mildest = kept.iter().map(|(.., severity)| *severity).min();
+        let mild = kept
+            .iter()
+            .position(|(.., severity)| Some(*severity) == mildest);
+        kept.remove(done.or(mild).unwrap_or(0));
     }
     kept.into_iter().map(|(id, ..)| id).collect()
 }
 
-async fn check_retention(config: Config, gaps: Vec<(u64, Status)>) {
+async fn check_retention(config: Config, gaps: Vec<(u64, Status, Severity)>) {
     let process = Process::new().await;
     let cx = process.bench.context(Box::leak(Box::new(
         <IncidentStore as opspilot_core::module::Module>::MANIFEST,
@@ -137,14 +143,18 @@ async fn check_retention(config: Config, gaps: Vec<(u64, Status)>) {
         .stage::<IncidentCreated>(opspilot_core::bus::StageOrder::STORE, stages)
         .await
         .unwrap();
-    let end: u64 = gaps.iter().map(|(gap, _)| gap).sum();
+    let end: u64 = gaps.iter().map(|(gap, ..)| gap).sum();
     let mut at = 0;
     let mut ages = Vec::new();
-    for (index, (gap, status)) in gaps.into_iter().enumerate() {
+    for (index, (gap, status, severity)) in gaps.into_iter().enumerate() {
         process.advance(gap);
         at += gap;
         let id = format!("i{index:03}");
-        process.publish(created(&id, &id)).await.unwrap();
+        let event = IncidentCreated {
+            severity,
+            ..created(&id, &id)
+        };
+        process.publish(event).await.unwrap();
         let path: &[Transition] = match status {
             Status::Open => &[],
             Status::Acknowledged => &[Transition::Acknowledge],
@@ -154,7 +164,7 @@ async fn check_retention(config: Config, gaps: Vec<(u64, Status)>) {
         for transition in path {
             change(&process, &id, *transition).await;
         }
-        ages.push((end - at, status));
+        ages.push((end - at, status, severity));
     }
     let retention = Retention::new(config, &cx);
     let cancel = CancellationToken::new();
@@ -176,7 +186,10 @@ proptest! {
 
     #[test]
     fn retention_agrees_with_a_list(
-        gaps in prop::collection::vec((0..100u64, prop::sample::select(&Status::ALL[..])), 0..40),
+        gaps in prop::collection::vec(
+            (0..100u64, prop::sample::select(&Status::ALL[..]), prop::sample::select(&Severity::ALL[..])),
+            0..40,
+        ),
         max_incidents in 1..30u64,
         retention_ms in 0..2_000u64,
     ) {
