@@ -55,6 +55,13 @@ impl Module for Otlp {
         Err(BuildError::option(KeyPath::default(), message))
     }
 
+    /// Keeps messages from here on, so that none is missed between the start of the server and the first request.
+    #[cfg(feature = "otlp")]
+    async fn init(&mut self, _: &Context) -> Result<(), RunError> {
+        self.exporter.prepare();
+        Ok(())
+    }
+
     #[cfg(feature = "otlp")]
     async fn run(&mut self, cx: &Context) -> Result<(), RunError> {
         self.exporter.run(cx).await

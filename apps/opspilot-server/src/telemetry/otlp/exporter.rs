@@ -54,6 +54,18 @@ impl Exporter {
         Self { config, instance }
     }
 
+    /// Lets what is to be sent be kept.
+    pub(super) fn prepare(&self) {
+        if let Some(collected) = Collected::of_process() {
+            self.keep(&collected);
+        }
+    }
+
+    fn keep(&self, collected: &Collected) {
+        let has = |signal| self.config.signals.contains(&signal);
+        collected.want(has(Signal::Logs), has(Signal::Traces));
+    }
+
     /// Sends until cancelled, then once more.
     pub(super) async fn run(&self, cx: &Context) -> Result<(), RunError> {
         let collected = Collected::of_process();
@@ -73,9 +85,7 @@ impl Exporter {
             unsent: Vec::new(),
             failing: BTreeSet::new(),
         };
-        round
-            .collected
-            .want(round.has(Signal::Logs), round.has(Signal::Traces));
+        self.keep(&round.collected);
         round.until_cancelled().await;
         round.collected.want(false, false);
         // What is left has nowhere to go; the count of it is seen on the metrics page alone.
