@@ -18,7 +18,7 @@ const NAMESPACE: &str = "enricher.incidentStore";
 /// Reads and changes incidents; cloning it clones a handle.
 ///
 /// Every change happens inside a transaction of the bus, which also stores the event that tells of it. Methods that
-/// take a [`Tx`] are for stages; the others make a transaction of their own.
+/// take a [`Tx`](crate::bus::Tx) are for stages; the others make a transaction of their own.
 #[derive(Debug, Clone)]
 pub struct Incidents {
     bus: Bus,
