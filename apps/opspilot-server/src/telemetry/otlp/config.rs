@@ -24,13 +24,6 @@ use serde::Deserialize;
 /// ```
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[cfg_attr(
-    not(feature = "otlp"),
-    expect(
-        dead_code,
-        reason = "a build that does not send still reads and documents them"
-    )
-)]
 pub(crate) struct Config {
     /// The collector, without `/v1/...`. Over plain HTTP, others on the way can read what is sent, headers included.
     pub(super) endpoint: String,
