@@ -62,6 +62,20 @@ pub enum MetricKind {
 }
 
 impl MetricSpec {
+    const fn of(
+        kind: MetricKind,
+        name: &'static str,
+        labels: &'static [&'static str],
+        help: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            kind,
+            labels,
+            help,
+        }
+    }
+
     /// Describes a counter; `name` ends in `_total`.
     #[must_use]
     pub const fn counter(
@@ -69,12 +83,7 @@ impl MetricSpec {
         labels: &'static [&'static str],
         help: &'static str,
     ) -> Self {
-        Self {
-            name,
-            kind: MetricKind::Counter,
-            labels,
-            help,
-        }
+        Self::of(MetricKind::Counter, name, labels, help)
     }
 
     /// Describes a gauge.
@@ -84,12 +93,7 @@ impl MetricSpec {
         labels: &'static [&'static str],
         help: &'static str,
     ) -> Self {
-        Self {
-            name,
-            kind: MetricKind::Gauge,
-            labels,
-            help,
-        }
+        Self::of(MetricKind::Gauge, name, labels, help)
     }
 
     /// Describes a histogram of seconds; `name` ends in `_seconds`.
@@ -99,12 +103,7 @@ impl MetricSpec {
         labels: &'static [&'static str],
         help: &'static str,
     ) -> Self {
-        Self {
-            name,
-            kind: MetricKind::Histogram,
-            labels,
-            help,
-        }
+        Self::of(MetricKind::Histogram, name, labels, help)
     }
 }
 

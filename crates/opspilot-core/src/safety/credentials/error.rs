@@ -1,0 +1,69 @@
+//! Why a credential is refused.
+
+use std::time::Duration;
+
+use crate::bus::PublishError;
+use crate::storage::StorageError;
+
+/// Why a credential was not created, listed or revoked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CredentialError {
+    /// There is no such credential.
+    #[error("there is no {kind} `{id}`")]
+    NotFound {
+        /// `key` or `token`.
+        kind: &'static str,
+        /// The id asked for.
+        id: String,
+    },
+    /// The life asked for is too long.
+    #[error("{kind}s live at most {} hours", longest.as_secs() / 3_600)]
+    TooLong {
+        /// `key` or `token`.
+        kind: &'static str,
+        /// The longest life.
+        longest: Duration,
+    },
+    /// The name is the server's own.
+    #[error("`{0}` is a name of the server or of a module: choose another")]
+    Reserved(String),
+    /// The system gave no random bytes.
+    #[error("the system gives no random numbers")]
+    NoEntropy,
+    /// The id that was drawn is taken.
+    #[error("the id that was drawn is taken; ask again")]
+    Taken,
+    /// The storage does not work.
+    #[error("credentials cannot be stored or read")]
+    Storage(#[from] StorageError),
+    /// The change could not be stored.
+    #[error("the change could not be stored")]
+    Publish(#[from] PublishError),
+}
+
+/// Why a credential does not let anybody in. For the audit log: whoever shows it is told nothing of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Invalid {
+    /// It is not written as it must be.
+    Malformed,
+    /// It was not issued here, or is not what was issued.
+    Unknown,
+    /// Its time is over.
+    Expired,
+    /// It was revoked.
+    Revoked,
+}
+
+impl Invalid {
+    /// The reason as it is written to the audit log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Unknown => "unknown",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
+}
