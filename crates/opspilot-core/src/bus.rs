@@ -14,6 +14,7 @@ mod hub;
 mod lanes;
 mod ledger;
 mod module_bus;
+mod pace;
 mod publication;
 mod stage;
 mod streams;
@@ -25,7 +26,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 pub use consumer::Consumer;
@@ -43,6 +44,7 @@ use self::dead_letter::Letters;
 use self::hub::Hub;
 use self::lanes::{Lane, Lanes};
 use self::ledger::{ErasedWork, Ledger, Submission};
+use self::pace::Pace;
 use self::stage::Stages;
 use self::streams::Streams;
 use crate::clock::Clock;
@@ -54,6 +56,10 @@ use crate::storage::{Collection, Cursor, SharedStorage, StorageError, Store};
 
 /// How many publications wait for the ledger. When it is full, publishers wait.
 const QUEUE: usize = 1_024;
+
+/// How many events those publications may hold, so that what waits stays small however much every line finds. A larger
+/// publication waits for all of it.
+const ROOM: u32 = 4_096;
 
 const STORED: MetricSpec = MetricSpec::counter(
     "opspilot_events_stored_total",
@@ -87,6 +93,7 @@ struct Inner {
     storage: SharedStorage,
     clock: Arc<dyn Clock>,
     queue: mpsc::Sender<Submission>,
+    room: Arc<Semaphore>,
     hub: Hub,
     streams: Streams,
     stages: tokio::sync::Mutex<Stages>,
@@ -177,6 +184,7 @@ impl Bus {
             storage,
             clock,
             queue,
+            room: Arc::new(Semaphore::new(ROOM as usize)),
             health,
             metrics,
         });
@@ -187,6 +195,7 @@ impl Bus {
             closing: inner.closing.clone(),
             abandon: inner.abandon.clone(),
             untrimmed: 0,
+            pace: Pace::default(),
         };
         #[expect(
             clippy::disallowed_methods,
@@ -286,6 +295,7 @@ impl Bus {
             work: None,
             forget: None,
             done: None,
+            room: None,
         };
         self.0.queue.try_send(submission).ok();
     }
@@ -324,7 +334,11 @@ impl Bus {
         task.await.ok();
     }
 
-    async fn submit(&self, submission: Submission) -> Result<(), PublishError> {
+    async fn submit(&self, mut submission: Submission) -> Result<(), PublishError> {
+        let events = u32::try_from(submission.publication.drafts.len()).unwrap_or(ROOM);
+        let room = Arc::clone(&self.0.room);
+        // The bus never closes the semaphore.
+        submission.room = room.acquire_many_owned(events.min(ROOM)).await.ok();
         self.0
             .queue
             .send(submission)
@@ -350,6 +364,7 @@ async fn transact<W: Work>(
         work: Some(Box::new(running)),
         forget: None,
         done: Some(done),
+        room: None,
     };
     bus.queue
         .send(submission)

@@ -23,8 +23,9 @@ use super::splitter::Until;
 /// How many bytes one read asks for.
 pub(super) const CHUNK: usize = 256 << 10;
 
-/// How many bytes of a stream may be on their way before it waits for acknowledgements.
-const IN_FLIGHT: u64 = 8 * CHUNK as u64;
+/// How many bytes of a stream may be on their way before it waits for acknowledgements: enough to be looked at while a
+/// disk stores what was found before. Their buffers are free by then; what was found in them is bounded by the bus.
+const IN_FLIGHT: u64 = 32 * CHUNK as u64;
 
 /// How many batches of a stream may be on their way.
 const BATCHES_IN_FLIGHT: usize = 256;

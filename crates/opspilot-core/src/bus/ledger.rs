@@ -1,19 +1,21 @@
 //! The ledger: the one task that gives events their order and stores them.
 //!
 //! It takes what is queued as one group, runs the stages, and stores events, stage writes and lane marks in one
-//! transaction. While the storage works on one group the next one gathers, so groups grow with the load and a single
-//! event waits for nobody.
+//! transaction. While the storage works on one group the next one gathers, and a busy storage is given a moment for the
+//! next one to grow, so groups grow with the load and a single event waits for nobody.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use super::lanes::Lanes;
+use super::pace::Pace;
 use super::publication::{Draft, Publication};
 use super::tx::{MAX_DEPTH, RETRY, Tx};
 use super::{Inner, PublishError};
@@ -40,6 +42,8 @@ pub(super) struct Submission {
     pub(super) work: Option<Box<dyn ErasedWork>>,
     pub(super) forget: Option<Arc<str>>,
     pub(super) done: Option<oneshot::Sender<Result<(), PublishError>>>,
+    /// The place of its events among those that wait.
+    pub(super) room: Option<OwnedSemaphorePermit>,
 }
 
 /// Work inside of a transaction, see [`super::Work`].
@@ -79,12 +83,15 @@ pub(super) struct Ledger {
     /// Ends waiting for a storage that does not work.
     pub(super) abandon: CancellationToken,
     pub(super) untrimmed: u64,
+    pub(super) pace: Pace,
 }
 
 impl Ledger {
     pub(super) async fn run(mut self) {
         while let Some(group) = self.next_group().await {
+            let started = Instant::now();
             self.commit(group).await;
+            self.pace.committed(started, Instant::now());
         }
     }
 
@@ -97,6 +104,7 @@ impl Ledger {
                 self.queue.recv().await?
             }
         };
+        self.wait_for_company().await;
         let mut events = first.publication.drafts.len();
         let mut group = vec![first];
         while group.len() < GROUP
@@ -107,6 +115,18 @@ impl Ledger {
             group.push(next);
         }
         Some(group)
+    }
+
+    /// Lets more events come while the storage is busy.
+    async fn wait_for_company(&self) {
+        let Some(pause) = self.pace.pause(Instant::now()) else {
+            return;
+        };
+        tokio::select! {
+            biased;
+            () = self.closing.cancelled() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
     }
 
     async fn commit(&mut self, mut group: Vec<Submission>) {

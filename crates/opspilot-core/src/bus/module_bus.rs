@@ -76,6 +76,7 @@ impl ModuleBus {
             work: None,
             forget: Some(Arc::clone(stream)),
             done: None,
+            room: None,
         };
         self.bus.submit(submission).await
     }
@@ -168,6 +169,7 @@ impl ModuleBus {
                 work: None,
                 forget: None,
                 done,
+                room: None,
             })
             .await
     }
