@@ -1,5 +1,7 @@
 //! What modules ask of whoever drives the runtime: another configuration, or another start of one module.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
@@ -49,6 +51,26 @@ pub struct ReloadReport {
     /// What is doubtful in the configuration, with its place.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+}
+
+/// What changed in one line, as the log tells it.
+impl fmt::Display for ReloadReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let failed: Vec<_> = self.failed.iter().map(|one| one.module.clone()).collect();
+        let parts = [
+            ("started", &self.started),
+            ("restarted", &self.restarted),
+            ("stopped", &self.stopped),
+            ("does not start", &failed),
+            ("takes effect at the next start", &self.needs_restart),
+        ];
+        let mut told = parts.iter().filter(|(_, names)| !names.is_empty());
+        let Some((what, names)) = told.next() else {
+            return f.write_str("nothing changed");
+        };
+        write!(f, "{what}: {}", names.join(", "))?;
+        told.try_for_each(|(what, names)| write!(f, "; {what}: {}", names.join(", ")))
+    }
 }
 
 /// A module that does not start.
@@ -128,5 +150,22 @@ impl System {
         let (answer, reply) = oneshot::channel();
         self.requests().send(request(answer)).await.ok()?;
         reply.await.ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ReloadReport;
+
+    #[test]
+    fn a_reload_is_told_in_one_line() {
+        let mut report = ReloadReport::default();
+        assert_eq!(report.to_string(), "nothing changed");
+        report.needs_restart = vec!["storage".into()];
+        report.restarted = vec!["detector.regex".into(), "ui.api".into()];
+        assert_eq!(
+            report.to_string(),
+            "restarted: detector.regex, ui.api; takes effect at the next start: storage"
+        );
     }
 }

@@ -130,7 +130,7 @@ impl Runtime {
                 report.failed.push(FailedStart { module, reason });
             }
         }
-        info!(?report, "configuration reloaded");
+        info!("configuration reloaded: {report}");
         Ok(report)
     }
 
