@@ -97,9 +97,15 @@ impl HealthReporter {
 
     /// Sets a figure.
     pub fn detail(&self, key: &str, value: impl Into<Value>) {
-        let value = value.into();
-        self.update(|health| {
-            health.details.insert(key.to_owned(), value);
+        let (value, now) = (value.into(), self.clock.now());
+        // A figure changes often and says nothing of the status.
+        self.sender.send_modify(|health| {
+            if let Some(known) = health.details.get_mut(key) {
+                *known = value;
+            } else {
+                health.details.insert(key.to_owned(), value);
+            }
+            health.last_check = now;
         });
     }
 

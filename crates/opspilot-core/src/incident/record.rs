@@ -42,7 +42,7 @@ pub enum Severity {
     Critical,
 }
 
-/// An incident as it is stored and served.
+/// An incident as it is stored and served. Lists hand on what is stored, so a field that is added later is optional there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Incident {

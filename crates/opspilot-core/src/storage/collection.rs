@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    CollectionSpec, Cursor, Definition, Document, Expect, IndexEntry, Query, SharedStorage,
+    CollectionSpec, Cursor, Definition, Document, Expect, IndexEntry, Page, Query, SharedStorage,
     Storage, StorageError, Write,
 };
 
@@ -114,6 +114,14 @@ impl<R: Record> Collection<R> {
             .map(|document| self.decode(document))
             .collect::<Result<_, _>>()?;
         Ok((values, page.next))
+    }
+
+    /// One page of documents as they are stored, for whoever only passes them on.
+    ///
+    /// # Errors
+    /// When the engine cannot read.
+    pub async fn documents(&self, query: &Query) -> Result<Page, StorageError> {
+        self.storage.query(&self.name, query).await
     }
 
     /// How many values there are.

@@ -1,5 +1,6 @@
 //! What the module counts.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::{Method, StatusCode};
@@ -61,6 +62,8 @@ pub(super) enum Refusal {
 #[derive(Debug)]
 pub(super) struct ApiMetrics {
     metrics: ModuleMetrics,
+    /// By method and class of status, made when first needed.
+    answered: [[OnceLock<Counter>; CLASSES.len()]; METHODS.len()],
     failed: Counter,
     health: HealthReporter,
     requests: AtomicU64,
@@ -76,6 +79,7 @@ impl ApiMetrics {
             // A series that is there from the start can be watched for its first increase.
             failed: metrics.counter(&ERRORS, &[]),
             metrics,
+            answered: Default::default(),
             health,
             requests: AtomicU64::new(0),
             errors: AtomicU64::new(0),
@@ -84,8 +88,11 @@ impl ApiMetrics {
 
     /// Counts an answered request.
     pub(super) fn answered(&self, method: &Method, status: StatusCode) {
-        let labels = [("method", known(method)), ("status", class(status))];
-        self.metrics.counter(&REQUESTS, &labels).inc();
+        let (method, class) = (place(method), class(status));
+        let counter = self.answered.get(method).and_then(|row| row.get(class));
+        if let Some(counter) = counter {
+            counter.get_or_init(|| self.counter(method, class)).inc();
+        }
         let requests = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
         self.health.detail("requestCount", requests);
         if status.is_server_error() {
@@ -93,6 +100,15 @@ impl ApiMetrics {
             let errors = self.errors.fetch_add(1, Ordering::Relaxed) + 1;
             self.health.detail("errorCount", errors);
         }
+    }
+
+    fn counter(&self, method: usize, class: usize) -> Counter {
+        let name = |of: &[&'static str], place: usize| of.get(place).copied().unwrap_or_default();
+        let labels = [
+            ("method", name(&METHODS, method)),
+            ("status", name(&CLASSES, class)),
+        ];
+        self.metrics.counter(&REQUESTS, &labels)
     }
 
     /// Counts a refusal.
@@ -137,24 +153,22 @@ impl Refusal {
 }
 
 /// Labels come from a closed set, whatever a client sends.
+const METHODS: [&str; 7] = ["other", "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"];
+const CLASSES: [&str; 5] = ["5xx", "1xx", "2xx", "3xx", "4xx"];
+
+/// The label of a method.
 pub(super) fn known(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::DELETE => "DELETE",
-        Method::OPTIONS => "OPTIONS",
-        _ => "other",
-    }
+    METHODS.get(place(method)).copied().unwrap_or_default()
 }
 
-fn class(status: StatusCode) -> &'static str {
+fn place(method: &Method) -> usize {
+    let found = METHODS.iter().position(|known| *known == method.as_str());
+    found.unwrap_or(0)
+}
+
+fn class(status: StatusCode) -> usize {
     match status.as_u16() {
-        100..=199 => "1xx",
-        200..=299 => "2xx",
-        300..=399 => "3xx",
-        400..=499 => "4xx",
-        _ => "5xx",
+        hundreds @ 100..=499 => usize::from(hundreds / 100),
+        _ => 0,
     }
 }

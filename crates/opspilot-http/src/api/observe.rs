@@ -6,8 +6,8 @@ use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use opspilot_core::error::escape;
+use opspilot_core::event::EventId;
 use tracing::{Instrument as _, Span, debug, error, field, warn};
-use uuid::Uuid;
 
 use super::metrics::known;
 use super::problem::Problem;
@@ -37,14 +37,16 @@ pub(super) async fn observe(
     request: Request,
     next: Next,
 ) -> Response {
-    let id = Uuid::now_v7().to_string();
+    // Made as those of events are: without asking the kernel.
+    let id = EventId::generate(state.cx.clock.now()).to_string();
     let method = request.method().clone();
-    let path = request.uri().path().to_owned();
+    let uri = request.uri().clone();
+    let path = uri.path();
     let started = tokio::time::Instant::now();
     let span = span(&request, &id);
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(problem) = problem_of(&mut response) {
-        log(&problem, &id, &method, &path);
+        log(&problem, &id, &method, path);
         write(&mut response, &problem, &id);
     }
     finish(&mut response, &id);
@@ -55,9 +57,12 @@ pub(super) async fn observe(
         span.record("otel.status_code", "ERROR");
     }
     let elapsed_ms = started.elapsed().as_millis();
-    debug!(request = id, %method, path = escape(&path), status, elapsed_ms, "request answered");
+    debug!(request = id, %method, path = escape(path), status, elapsed_ms, "request answered");
     response
 }
+
+/// What machines ask all the time. A span for each would cost more than the answer, and tell nobody anything.
+const PROBES: [&str; 4] = ["/livez", "/readyz", "/health", "/metrics"];
 
 /// The span of a request, named after its route: a path may hold anything. Source of the names:
 /// <https://opentelemetry.io/docs/specs/semconv/http/http-spans/>.
@@ -65,6 +70,9 @@ fn span(request: &Request, id: &str) -> Span {
     let method = known(request.method());
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map(MatchedPath::as_str);
+    if route.is_some_and(|route| PROBES.iter().any(|probe| route.ends_with(probe))) {
+        return Span::none();
+    }
     let name = route.map_or_else(|| method.to_owned(), |route| format!("{method} {route}"));
     tracing::info_span!(
         "request",

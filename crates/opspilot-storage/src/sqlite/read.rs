@@ -128,11 +128,10 @@ impl<'q> Plan<'q> {
             self.bind(&mut arguments, prefix)
                 .map_err(sqlx::Error::Encode)?;
         }
-        let limit = i64::try_from(self.query.limit)
-            .unwrap_or(i64::MAX)
-            .saturating_add(1);
-        arguments.add(limit).map_err(sqlx::Error::Encode)?;
-        Ok((format!("{parts} ORDER BY {order} LIMIT ?"), arguments))
+        // A number, because SQLite prepares a statement anew whenever a variable limit is bound.
+        let limit = self.query.limit.saturating_add(1);
+        let statement = format!("{parts} ORDER BY {order} LIMIT {limit}");
+        Ok((statement, arguments))
     }
 
     fn part(&self) -> String {

@@ -3,11 +3,14 @@
 
 use axum::extract::State as Extract;
 use opspilot_core::incident::{Incident, IncidentFilter, Severity, Status};
+use opspilot_core::storage::Cursor;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::super::answer::{Answer, json};
 use super::super::params::Params;
+use super::super::problem::Problem;
 use super::super::routes::{Form, Input, Shape};
 use super::super::state::State;
 use super::search::{Search, Searched, TEXT_LENGTH};
@@ -15,9 +18,9 @@ use super::search::{Search, Searched, TEXT_LENGTH};
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "IncidentList")]
-struct ListBody {
+struct ListBody<I> {
     count: usize,
-    incidents: Vec<Incident>,
+    incidents: Vec<I>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
     /// How far a search went.
@@ -25,7 +28,7 @@ struct ListBody {
     search: Option<Searched>,
 }
 
-pub(in crate::api) const LIST: Shape = Shape::json::<ListBody>().paged().query(&[
+pub(in crate::api) const LIST: Shape = Shape::json::<ListBody<Incident>>().paged().query(&[
     Input::list::<Severity>("severity", "Incidents of any of these."),
     Input::list::<Status>("status", "Incidents in any of these."),
     Input::new("since", Form::Time, "Stored at this moment or later."),
@@ -54,16 +57,43 @@ pub(in crate::api) async fn list(Extract(state): Extract<State>, mut params: Par
     let search = Search::of(&mut params);
     let (limit, cursor) = (params.limit(), params.cursor());
     params.finish()?;
-    let (incidents, next, search) = match search {
-        None => {
-            let (incidents, next) = state.cx.incidents.list(&filter, cursor, limit).await?;
-            (incidents, next, None)
-        }
+    match search {
+        None => stored(&state, &filter, (cursor, limit)).await,
         Some(search) => {
             let found = search.run(&state, &filter, (cursor, limit)).await?;
-            (found.incidents, found.next, Some(found.searched))
+            answer(found.incidents, found.next, Some(found.searched))
         }
-    };
+    }
+}
+
+/// A page as it is stored, which is the form of the API: nothing is made of it and back.
+async fn stored(
+    state: &State,
+    filter: &IncidentFilter,
+    (cursor, limit): (Option<Cursor>, usize),
+) -> Answer {
+    let page = state
+        .cx
+        .incidents
+        .list_stored(filter, cursor, limit)
+        .await?;
+    let documents = page.documents.iter();
+    let incidents = documents.map(|document| {
+        serde_json::from_str::<&RawValue>(&document.json).map_err(|error| {
+            let (id, error) = (&document.key, error.to_string());
+            Problem::internal(format!(
+                "incident `{id}` is stored as damaged JSON: {error}"
+            ))
+        })
+    });
+    answer(incidents.collect::<Result<_, _>>()?, page.next, None)
+}
+
+fn answer<I: Serialize>(
+    incidents: Vec<I>,
+    next: Option<Cursor>,
+    search: Option<Searched>,
+) -> Answer {
     json(&ListBody {
         count: incidents.len(),
         incidents,
