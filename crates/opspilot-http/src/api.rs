@@ -32,6 +32,7 @@ mod observe;
 mod on_call;
 mod openapi;
 mod params;
+mod pass;
 mod problem;
 mod proposals;
 mod rate;

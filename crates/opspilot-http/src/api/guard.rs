@@ -6,23 +6,17 @@
 //!   (`Sec-Fetch-Site`, W3C Fetch Metadata; `Origin`, RFC 6454). The answer is 403. So must whoever opens a WebSocket,
 //!   which browsers let every page do, with the cookies of the server.
 
-use axum::extract::{Request, State as Extract};
+use axum::extract::Request;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
 
 use super::metrics::Refusal;
 use super::names::{Names, is_local};
 use super::problem::{Code, Problem};
 use super::state::State;
 
-/// Lets harmless requests through.
-pub(super) async fn guard(
-    Extract(state): Extract<State>,
-    request: Request,
-    next: Next,
-) -> Response {
+/// Why a request is not let through, if so; counted.
+pub(super) fn refusal(state: &State, request: &Request) -> Option<Problem> {
     let host = match host_of(
         &state.names,
         request.uri(),
@@ -32,7 +26,7 @@ pub(super) async fn guard(
         Ok(host) => host,
         Err(problem) => {
             state.metrics().refused(Refusal::Host);
-            return problem.into_response();
+            return Some(problem);
         }
     };
     let changes = !matches!(
@@ -43,9 +37,9 @@ pub(super) async fn guard(
     let matters = changes || opens;
     if matters && is_foreign(request.headers(), host.as_ref(), state.cors_origin.as_ref()) {
         state.metrics().refused(Refusal::Origin);
-        return Problem::of(Code::CROSS_SITE).into_response();
+        return Some(Problem::of(Code::CROSS_SITE));
     }
-    next.run(request).await
+    None
 }
 
 /// The name that the request is meant for, when it is this server's; `None` for old clients that send none.

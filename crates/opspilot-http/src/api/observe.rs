@@ -10,6 +10,7 @@ use opspilot_core::event::EventId;
 use tracing::{Instrument as _, Span, debug, error, field, warn};
 
 use super::metrics::known;
+use super::pass::pass;
 use super::problem::Problem;
 use super::state::State;
 
@@ -44,7 +45,7 @@ pub(super) async fn observe(
     let path = uri.path();
     let started = tokio::time::Instant::now();
     let span = span(&request, &id);
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let mut response = pass(&state, request, next).instrument(span.clone()).await;
     if let Some(problem) = problem_of(&mut response) {
         log(&problem, &id, &method, path);
         write(&mut response, &problem, &id);

@@ -1,14 +1,10 @@
 //! From the table of routes to a router.
 
-use std::any::Any;
-use std::time::Duration;
-
 use axum::Router;
-use axum::extract::{Request, State as Extract};
+use axum::extract::State as Extract;
 use axum::http::{HeaderMap, HeaderName, Method, Uri, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
-use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 
@@ -17,7 +13,7 @@ use super::config::Options;
 use super::problem::{Code, Problem};
 use super::routes::Route;
 use super::state::State;
-use super::{access, compress, guard, idempotency, observe, rate, routes};
+use super::{access, compress, idempotency, observe, rate, routes};
 use crate::dashboard;
 
 /// The largest body, in bytes.
@@ -32,14 +28,11 @@ pub(super) fn build(state: State, options: &Options) -> Router {
         .merge(mount(&state, &options.base_path, |route| {
             !route.rate_limited
         }))
-        .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
-        .layer(from_fn_with_state(state.clone(), in_time));
+        .layer(RequestBodyLimitLayer::new(BODY_LIMIT));
     if let Some(origin) = &options.cors_origin {
         router = router.layer(cors(origin.clone()));
     }
     router
-        .layer(from_fn_with_state(state.clone(), guard::guard))
-        .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(state.clone(), observe::observe))
         .with_state(state)
 }
@@ -80,29 +73,6 @@ async fn elsewhere(
 
 async fn method_not_allowed() -> Problem {
     Problem::of(Code::METHOD_NOT_ALLOWED)
-}
-
-/// Gives up on a request that takes too long. A change that was begun may still be made.
-async fn in_time(Extract(state): Extract<State>, request: Request, next: Next) -> Response {
-    let limit: Duration = state.limits().request;
-    let answer = tokio::time::timeout(limit, next.run(request)).await;
-    answer.unwrap_or_else(|_| {
-        Problem::of(Code::TIMED_OUT)
-            .detail("a change that was asked for may still be made; look before you ask again")
-            .because(format!("no answer within {} s", limit.as_secs()))
-            .retry_after(5)
-            .into_response()
-    })
-}
-
-pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    let text = match panic.downcast::<String>() {
-        Ok(text) => *text,
-        Err(panic) => panic
-            .downcast::<&str>()
-            .map_or_else(|_| "?".to_owned(), |text| (*text).to_owned()),
-    };
-    Problem::internal(format!("panic: {text}")).into_response()
 }
 
 fn cors(origin: axum::http::HeaderValue) -> CorsLayer {

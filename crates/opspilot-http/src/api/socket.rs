@@ -39,7 +39,6 @@ use opspilot_core::module::{
 };
 use opspilot_net::{Limits, bind, bind_bounded, is_wide, serve};
 use tokio::net::TcpListener;
-use tower_http::catch_panic::CatchPanicLayer;
 use tracing::info;
 
 use super::access::{self, Access, Door};
@@ -48,10 +47,9 @@ use super::config::Options as ApiOptions;
 use super::names::Names;
 use super::params::Params;
 use super::problem::{Code, Problem};
-use super::router::panicked;
 use super::routes::{Reply, Route, Shape, routes};
 use super::state::{ApiLimits, Parts, State};
-use super::{guard, local_address, metrics, observe};
+use super::{local_address, metrics, observe};
 
 pub use self::config::Config;
 pub(super) use self::interest::Facts;
@@ -205,8 +203,6 @@ fn build(state: &State) -> Result<Router, RunError> {
     Ok(Router::new()
         .fallback(own)
         .layer(from_fn_with_state(door, access::check))
-        .layer(from_fn_with_state(state.clone(), guard::guard))
-        .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(state.clone(), observe::observe))
         .with_state(state.clone()))
 }
