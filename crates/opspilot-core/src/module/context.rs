@@ -8,6 +8,7 @@ use tracing::Instrument as _;
 
 use super::{Category, ConfigFile, HealthReporter, RunError, System};
 use crate::bus::ModuleBus;
+use crate::changes::RuleChanges;
 use crate::clock::Clock;
 use crate::config::Auth;
 use crate::deliveries::Deliveries;
@@ -71,6 +72,8 @@ pub struct Access {
     pub views: SavedViews,
     /// The configuration file and the power to replace it; `None` where no file drives the server.
     pub config_file: Option<ConfigFile>,
+    /// Changes of rules in that file, which one person proposes and another approves.
+    pub rule_changes: Option<RuleChanges>,
 }
 
 impl Access {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{CORE, Parts, StartError};
 use crate::bus::Bus;
+use crate::changes::RuleChanges;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::deliveries::Deliveries;
@@ -75,14 +76,22 @@ impl Shared {
             Arc::clone(&clock),
             registry.clone(),
         );
+        let config_file = config_source
+            .map(|source| ConfigFile::new(source, registry.clone(), system.clone(), audit.clone()));
+        let rule_changes = match &config_file {
+            Some(file) => {
+                let with = (file.clone(), registry.clone());
+                Some(RuleChanges::open(bus.clone(), store(), audit.clone(), with).await?)
+            }
+            None => None,
+        };
         let access = Access {
             auth: Arc::new(config.auth.clone()),
             credentials,
             decisions: Decisions::new(gate.clone(), runner.clone()),
             views: SavedViews::open(bus.clone(), store(), audit.clone()).await?,
-            config_file: config_source.map(|source| {
-                ConfigFile::new(source, registry.clone(), system.clone(), audit.clone())
-            }),
+            config_file,
+            rule_changes,
         };
         system.watch(Watched::constant(&CORE, core_health));
         let shared = Arc::new(Self {
