@@ -14,10 +14,12 @@
 
 mod applying;
 mod deciding;
+mod drafting;
 mod record;
 mod review;
 #[cfg(test)]
 mod tests;
 
+pub use self::drafting::{Draft, Preview};
 pub use self::record::{Ask, ChangeKind, ChangeStatus, ConfigChange, Evidence, Verdict};
-pub use self::review::{ChangeError, Draft, Preview, RuleChanges};
+pub use self::review::{ChangeError, RuleChanges};

@@ -1,8 +1,9 @@
 //! Applying what was approved, and what became of it when the server went down meanwhile.
 
 use super::deciding::{OUTDATED, Settle, Verb};
+use super::drafting::Draft;
 use super::record::{ChangeStatus, ConfigChange};
-use super::review::{ChangeError, Draft, Inner};
+use super::review::{ChangeError, Inner};
 use crate::error::chain;
 use crate::module::{DiskError, ReloadReport, ReplaceError, Replacement};
 use crate::safety::action::Digest;

@@ -19,7 +19,6 @@ pub struct ConfigChange {
     /// Where it stands.
     pub status: ChangeStatus,
     /// What it asks for.
-    #[serde(flatten)]
     pub ask: Ask,
     /// Who proposed it.
     pub author: String,
@@ -44,6 +43,7 @@ pub struct ConfigChange {
 /// What a change asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ChangeAsk")]
 pub struct Ask {
     /// What becomes of the rule.
     pub kind: ChangeKind,
@@ -70,6 +70,7 @@ pub enum ChangeKind {
 /// How a rule was tried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ChangeEvidence")]
 pub struct Evidence {
     /// How many tests it has; all of them pass, or it could not be proposed.
     pub tests: usize,
@@ -84,6 +85,7 @@ pub struct Evidence {
 /// What somebody decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ChangeDecision")]
 pub struct Verdict {
     /// Who.
     pub by: String,

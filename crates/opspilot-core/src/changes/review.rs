@@ -6,11 +6,12 @@ use tokio::sync::{Mutex, oneshot};
 
 use super::applying;
 use super::deciding::{Decide, Propose, Verb};
-use super::record::{Ask, ChangeKind, ChangeStatus, ConfigChange, Evidence};
+use super::drafting::{Draft, Preview};
+use super::record::{ChangeStatus, ConfigChange, Evidence};
 use crate::bus::{Bus, PublishError};
-use crate::config::{ConfigErrors, EditError, Edited, RuleEdit, RuleFile};
+use crate::config::{ConfigErrors, EditError};
 use crate::error::chain;
-use crate::module::{ConfigFile, CurrentConfig, Registry, Tasks};
+use crate::module::{ConfigFile, Registry, Tasks};
 use crate::safety::action::Digest;
 use crate::safety::audit::Audit;
 use crate::safety::identity::Identity;
@@ -29,7 +30,7 @@ pub(super) struct Inner {
     pub(super) bus: Bus,
     pub(super) books: Books,
     pub(super) file: ConfigFile,
-    registry: Registry,
+    pub(super) registry: Registry,
     tasks: Tasks,
     /// One decision at a time.
     pub(super) turn: Mutex<()>,
@@ -40,32 +41,6 @@ pub(super) struct Inner {
 pub(super) struct Books {
     pub(super) changes: Collection<ConfigChange>,
     pub(super) audit: Audit,
-}
-
-/// A change that somebody writes.
-#[derive(Debug, Clone)]
-pub struct Draft {
-    /// What becomes of the rule.
-    pub kind: ChangeKind,
-    /// The detector.
-    pub detector: String,
-    /// The id of the rule as the file has it; that of a new rule stands in its text.
-    pub rule_id: Option<String>,
-    /// The rule's new text.
-    pub rule: Option<String>,
-}
-
-/// What a change would do.
-#[derive(Debug, Clone)]
-pub struct Preview {
-    /// What it asks for, complete.
-    pub ask: Ask,
-    /// The digest of the file as it is.
-    pub base: Digest,
-    /// The file afterwards, and what differs.
-    pub edited: Edited,
-    /// Why it could not be applied now, and what to do instead.
-    pub obstacle: Option<String>,
 }
 
 /// Why a change was not made.
@@ -278,58 +253,6 @@ impl RuleChanges {
 }
 
 impl Inner {
-    pub(super) async fn current(&self) -> Result<CurrentConfig, ChangeError> {
-        self.file.current().await.map_err(ChangeError::Invalid)
-    }
-
-    /// What `draft` makes of the file `current`.
-    pub(super) fn preview(
-        &self,
-        draft: Draft,
-        current: CurrentConfig,
-    ) -> Result<Preview, ChangeError> {
-        let (id, rule) = (draft.rule_id.as_deref(), draft.rule.as_deref());
-        let edit = match (draft.kind, id, rule) {
-            (ChangeKind::Edit, Some(id), Some(rule)) => RuleEdit::Change(id, rule),
-            (ChangeKind::Add, _, Some(rule)) => RuleEdit::Add(rule),
-            (ChangeKind::Remove, Some(id), _) => RuleEdit::Remove(id),
-            _ => return Err(EditError::NoSuchRule(String::new()).into()),
-        };
-        let edited = self.in_file(&current, &draft.detector, |file| file.edit(edit))??;
-        let base = current
-            .digest
-            .ok_or_else(|| ChangeError::Obstacle(NO_FILE.to_owned()))?;
-        Ok(Preview {
-            ask: Ask {
-                kind: draft.kind,
-                detector: draft.detector.clone(),
-                rule_id: edited.rule_id.clone(),
-                rule: draft.rule.filter(|_| draft.kind != ChangeKind::Remove),
-            },
-            base,
-            edited,
-            obstacle: current.obstacle,
-        })
-    }
-
-    /// Asks for something in the text of the file.
-    fn in_file<T>(
-        &self,
-        current: &CurrentConfig,
-        detector: &str,
-        ask: impl FnOnce(RuleFile<'_>) -> T,
-    ) -> Result<T, ChangeError> {
-        let factory = self.registry.get(detector);
-        let Some(factory) = factory.filter(|factory| factory.rules().is_some()) else {
-            return Err(ChangeError::NoSuchDetector(detector.to_owned()));
-        };
-        let Some(text) = &current.text else {
-            return Err(ChangeError::Obstacle(NO_FILE.to_owned()));
-        };
-        let schema = factory.config_schema();
-        Ok(ask(RuleFile::new(text, self.file.path(), &schema)))
-    }
-
     pub(super) async fn decide(
         &self,
         id: &str,
@@ -347,8 +270,6 @@ impl Inner {
         self.bus.transact(by.subject(), work).await?
     }
 }
-
-const NO_FILE: &str = "there is no file: write one with `opspilot-server init`";
 
 impl From<crate::module::ReplaceError> for ChangeError {
     fn from(error: crate::module::ReplaceError) -> Self {

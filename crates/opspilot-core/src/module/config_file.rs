@@ -8,6 +8,7 @@
 //! secrets, literal ones too; it is for programs. What people are shown of it is made by `config::edit`.
 
 mod disk;
+mod obstacle;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ use tokio::sync::{Mutex, oneshot};
 use tracing::{info, warn};
 
 use self::disk::{Place, Swapped};
+use self::obstacle::obstacle;
 use super::{Registry, ReloadError, ReloadReport, System, Tasks};
 use crate::bus::PublishError;
 use crate::config::{ConfigErrors, Environment, Fault, load_text};
@@ -143,7 +145,7 @@ impl ConfigFile {
             let text = place.read()?;
             Ok(CurrentConfig {
                 digest: text.as_ref().map(|text| Digest::of(text.as_bytes())),
-                obstacle: place.obstacle(),
+                obstacle: obstacle(&inner.source.path),
                 text,
             })
         })

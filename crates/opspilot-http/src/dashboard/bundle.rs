@@ -8,14 +8,14 @@ pub(super) const PAGE: &str = include_str!("../../assets/index.html");
 /// The files that it names.
 pub(super) const FILES: &[File] = &[
     File {
-        name: "app-ae9afdbe6653.css",
+        name: "app-cb391b0bc815.css",
         kind: "text/css; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-ae9afdbe6653.css"),
+        bytes: include_bytes!("../../assets/app-cb391b0bc815.css"),
     },
     File {
-        name: "app-a8061d04d03a.js",
+        name: "app-8096f1e2ec3d.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-a8061d04d03a.js"),
+        bytes: include_bytes!("../../assets/app-8096f1e2ec3d.js"),
     },
     File {
         name: "icon-fb51cec459e0.svg",

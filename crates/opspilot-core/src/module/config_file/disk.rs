@@ -9,9 +9,10 @@ use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, AtFlags, CWD, RenameFlags, accessat, renameat_with};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
+use super::obstacle::obstacle;
 use crate::config::{Fault, read_file};
 use crate::safety::action::Digest;
 
@@ -80,45 +81,12 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Why the file cannot be replaced.
-    pub(super) fn obstacle(&self) -> Option<String> {
-        let folder = folder(self.path);
-        let found = match self.path.symlink_metadata() {
-            Ok(metadata) => Some(metadata),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => return Some(format!("it cannot be looked at: {error}")),
-        };
-        if let Some(metadata) = &found {
-            if metadata.is_symlink() {
-                let target = fs::read_link(self.path).unwrap_or_default();
-                return Some(format!(
-                    "it is a symbolic link to `{}`, as a ConfigMap makes one: put the text where it comes from",
-                    target.display()
-                ));
-            }
-            if !metadata.is_file() {
-                return Some("it is not a regular file".to_owned());
-            }
-            if is_mount_point(self.path) {
-                return Some(
-                    "it is mounted by itself, as containers do: put the text where it comes from"
-                        .to_owned(),
-                );
-            }
-        }
-        let file = found.is_some().then(|| may_write(self.path)).flatten();
-        file.or_else(|| {
-            let reason = may_write(folder)?;
-            Some(format!("its folder `{}`: {reason}", folder.display()))
-        })
-    }
-
     /// Puts `text` in the file's place if the file is what `expected` says.
     pub(super) fn swap(&self, expected: Option<Digest>, text: &str) -> Result<Swapped, DiskError> {
         if self.digest()? != expected {
             return Err(self.changed());
         }
-        if let Some(reason) = self.obstacle() {
+        if let Some(reason) = obstacle(self.path) {
             return Err(self.refused(reason));
         }
         let fresh = beside(self.path, ".new");
@@ -284,7 +252,7 @@ fn failed(verb: &'static str, path: &Path, source: io::Error) -> DiskError {
     }
 }
 
-fn folder(path: &Path) -> &Path {
+pub(super) fn folder(path: &Path) -> &Path {
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
@@ -297,36 +265,4 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.push(path.file_name().unwrap_or_default());
     name.push(suffix);
     folder(path).join(name)
-}
-
-/// Why this user may not write to `path`.
-fn may_write(path: &Path) -> Option<String> {
-    match accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS) {
-        Ok(()) => None,
-        Err(Errno::ROFS) => Some(
-            "the file system is read-only, as that of a ConfigMap: put the text where it comes from"
-                .to_owned(),
-        ),
-        Err(Errno::ACCESS | Errno::PERM) => Some(
-            "the user that the server runs as may not write there: let it, or put the text there by hand"
-                .to_owned(),
-        ),
-        Err(Errno::NOENT) => Some("does not exist: make it".to_owned()),
-        Err(error) => Some(error.to_string()),
-    }
-}
-
-/// True if something is mounted at `path` itself. Source: proc(5), `/proc/pid/mountinfo`, fifth field.
-fn is_mount_point(path: &Path) -> bool {
-    let (Ok(path), Ok(mounts)) = (
-        path.canonicalize(),
-        fs::read_to_string("/proc/self/mountinfo"),
-    ) else {
-        return false;
-    };
-    let mut points = mounts
-        .lines()
-        .filter_map(|line| line.split(' ').nth(4))
-        .map(|point| point.replace("\\040", " "));
-    points.any(|point| Path::new(&point) == path)
 }
