@@ -55,8 +55,10 @@ export function Rules() {
     <div class="page" tabIndex={0}>
       <header class="page-head">
         <h1>Rules</h1>
-        {rules && mayWork() && <button type="button" class="button" onClick={() => { choose(null); jump("#try-rule"); }}>Try a rule</button>}
-        {rules && mayAdminister() && detectors[0] && <button type="button" class="button" onClick={() => open({ kind: "add", detector: detectors[0] ?? "", rule: SAMPLE })}>New rule</button>}
+        <div class="deeds">
+          {rules && mayWork() && <button type="button" class="button" onClick={() => { choose(null); jump("#try-rule"); }}>Try a rule</button>}
+          {rules && mayAdminister() && detectors[0] && <button type="button" class="button" onClick={() => open({ kind: "add", detector: detectors[0] ?? "", rule: SAMPLE })}>New rule</button>}
+        </div>
       </header>
       {!rules && <Empty title={trouble || "Reading…"} />}
       {rules?.length === 0 && <Empty title="There is no rule."><p>Rules stand in the configuration, under <code>modules.detector.regex.rules</code>.</p></Empty>}
