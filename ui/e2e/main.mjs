@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { Browser } from "./browser.mjs";
 import { HOSTILE } from "./hostile.mjs";
 import { plant } from "./plant.mjs";
+import { rules } from "./rules.mjs";
 import { Site, sleep, until } from "./site.mjs";
 import { many, work } from "./work.mjs";
 
@@ -27,7 +28,7 @@ const results = [];
 const only = process.argv[2];
 
 async function test(name, work) {
-  if (only && !name.includes(only)) return;
+  if (only && !new RegExp(only).test(name)) return;
   const began = performance.now();
   try {
     await work();
@@ -325,6 +326,7 @@ await test("a phone is enough: targets, approval, no sideways scrolling", async 
   await phone.context().close();
 });
 
+await rules(parts);
 await many(parts);
 
 await test("single keys can be switched off", async () => {

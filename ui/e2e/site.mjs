@@ -46,7 +46,7 @@ export class Site {
     writeFileSync(site.path("app.log"), "");
     writeFileSync(site.path("config.yaml"), JSON.stringify(site.settings()));
     site.keys = {};
-    for (const [label, role] of [["vera", "viewer"], ["otto", "operator"], ["olga", "operator"], ["anna", "admin"]]) {
+    for (const [label, role] of [["vera", "viewer"], ["otto", "operator"], ["olga", "operator"], ["anna", "admin"], ["abel", "admin"]]) {
       const made = site.run("key", "create", "--label", label, "--role", role, "--kind", "human");
       site.keys[label] = JSON.parse(made).apiKey;
     }

@@ -8,12 +8,21 @@ export const BASE = meta?.content ?? "/api";
 /** How long an answer may take. */
 const PATIENCE = 15_000;
 
+/** A fault of a text, with its place. */
+export interface Fault {
+  line?: number;
+  column?: number;
+  message: string;
+  help?: string;
+}
+
 /** What went wrong, in the server's words where it had any. */
 export class Problem extends Error {
   constructor(
     readonly status: number,
     readonly code: string,
     message: string,
+    readonly faults: Fault[] = [],
   ) {
     super(message);
   }
@@ -28,14 +37,14 @@ export function onSignedOut(then: () => void): void {
 }
 
 async function problem(response: Response): Promise<Problem> {
-  let body: { code?: string; title?: string; detail?: string } = {};
+  let body: { code?: string; title?: string; detail?: string; faults?: Fault[] } = {};
   try {
     body = await response.json();
   } catch {
     // A proxy may answer with anything.
   }
   const said = [body.title, body.detail].filter(Boolean).join(": ");
-  return new Problem(response.status, body.code ?? "", said || `the server answered ${response.status}`);
+  return new Problem(response.status, body.code ?? "", said || `the server answered ${response.status}`, body.faults ?? []);
 }
 
 async function ask(method: string, path: string, body?: unknown, more: HeadersInit = {}): Promise<Response> {

@@ -2,6 +2,7 @@
 
 import * as api from "./api";
 import { apply, settle } from "./apply";
+import { readChanges } from "./changes";
 import { ACTIVE, SEVERITIES, SPANS, type Filter } from "./order";
 import { now, serverNow, set, toast } from "./store";
 import { listen } from "./stream";
@@ -204,7 +205,7 @@ function follow({ type, payload }: Happening): void {
 
 async function readAll(): Promise<void> {
   const first = readIncidents(ACTIVE, true);
-  const others = [readProposals, readModules, readLetters, readOnCall, readRuns].map((read) => read().catch(() => undefined));
+  const others = [readProposals, readModules, readLetters, readOnCall, readRuns, readChanges].map((read) => read().catch(() => undefined));
   try {
     await first;
   } catch (error) {
@@ -238,7 +239,9 @@ function start(): void {
     }, 0),
   });
   const look = window.setInterval(() => {
-    if (now().link === "live") readModules().catch(() => undefined);
+    if (now().link !== "live") return;
+    readModules().catch(() => undefined);
+    readChanges().catch(() => undefined);
   }, LOOK);
   end = () => {
     again = () => undefined;
@@ -263,7 +266,7 @@ export function leave(): void {
   stop();
   set({
     who: null, incidents: new Map(), read: new Set(), loaded: false, partly: new Set(), proposals: new Map(), executions: new Map(),
-    modules: [], letters: [], escalations: [], onCall: null, runs: [], link: "connecting",
+    modules: [], letters: [], escalations: [], onCall: null, runs: [], changes: [], link: "connecting",
   });
 }
 

@@ -64,6 +64,80 @@ export interface components {
         };
         /** @description The kinds of module, in the order of the flow of facts. */
         Category: "connector" | "detector" | "enricher" | "action" | "notifier" | "openclaw" | "ui" | "telemetry";
+        /** @description What a change asks for. */
+        ChangeAsk: {
+            /** @description The detector that the rule belongs to. */
+            detector: string;
+            /** @description What becomes of the rule. */
+            kind: components["schemas"]["ChangeKind"];
+            /** @description The new text of the rule; `null` where it goes. */
+            rule: string | null;
+            /** @description The rule's id, for a new rule the new one. */
+            ruleId: string;
+        };
+        /** @description What somebody decided. */
+        ChangeDecision: {
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Who. */
+            by: string;
+            /** @description Why, in their words. */
+            reason: string | null;
+        };
+        /** @description How a rule was tried. */
+        ChangeEvidence: {
+            /**
+             * Format: uint
+             * @description How many stored incidents were looked at, and how many of them have a line.
+             */
+            incidents: number;
+            /**
+             * Format: uint
+             * @description How many of those have a line as evidence.
+             */
+            lines: number;
+            /**
+             * Format: uint
+             * @description How many of those lines it matches.
+             */
+            matched: number;
+            /**
+             * Format: uint
+             * @description How many tests it has; all of them pass, or it could not be proposed.
+             */
+            tests: number;
+        };
+        /** @description What becomes of a rule. */
+        ChangeKind: "edit" | "add" | "remove";
+        /** @description Where a change stands. */
+        ChangeStatus: "proposed" | "applying" | "applied" | "refused" | "withdrawn" | "outdated" | "failed";
+        /** @description A change of one rule. */
+        ConfigChange: {
+            /** @description What it asks for. */
+            ask: components["schemas"]["ChangeAsk"];
+            /** @description Who proposed it. */
+            author: string;
+            /** @description The digest of the file that it was made for. */
+            base: components["schemas"]["Digest"];
+            /** @description When. */
+            createdAt: components["schemas"]["Timestamp"];
+            /** @description The approval, the refusal or the withdrawal. */
+            decision: components["schemas"]["ChangeDecision"] | null;
+            /** @description What differs, line by line. */
+            diff: components["schemas"]["DiffLine"][];
+            /** @description How the new rule was tried when it was proposed; `null` where a rule goes. */
+            evidence: components["schemas"]["ChangeEvidence"] | null;
+            /** @description Its id. */
+            id: string;
+            /** @description What came of the approval, or why nothing did. */
+            outcome: string | null;
+            /** @description Why. */
+            reason: string;
+            /** @description The digest of the file that it makes: what an approval is bound to. */
+            result: components["schemas"]["Digest"];
+            /** @description Where it stands. */
+            status: components["schemas"]["ChangeStatus"];
+        };
         /** @description A connector. */
         ConnectorSource: {
             /** @description Its category. */
@@ -177,6 +251,25 @@ export interface components {
         };
         /** @description What became of a notice. */
         DeliveryState: "sent" | "retrying" | "refused";
+        /** @description What becomes of a line. */
+        DiffKind: "same" | "removed" | "added";
+        /** @description One line of a difference. */
+        DiffLine: {
+            /** @description What becomes of it. */
+            kind: components["schemas"]["DiffKind"];
+            /**
+             * Format: uint
+             * @description Its number afterwards, from 1; absent for one that is removed.
+             */
+            new?: number;
+            /**
+             * Format: uint
+             * @description Its number before, from 1; absent for one that is added.
+             */
+            old?: number;
+            /** @description What it says. */
+            text: string;
+        };
         Digest: string;
         /** @description The exact deed. */
         Effect: {
@@ -779,6 +872,23 @@ export interface components {
             /** @description The title of its incidents, with its placeholders. */
             title: string;
         };
+        RuleChangeList: {
+            changes: components["schemas"]["ConfigChange"][];
+            /** Format: uint */
+            count: number;
+            nextCursor?: string;
+        };
+        /** @description What a change would do. */
+        RuleChangePreview: {
+            detector: string;
+            diff: components["schemas"]["DiffLine"][];
+            /** @description Why it cannot be applied by the server, and what to do instead; `null` if it can. */
+            obstacle: string | null;
+            /** @description The digest of the file that the change would make. */
+            result: components["schemas"]["Digest"];
+            /** @description The id of the rule as the file has it, for a new rule the new one. */
+            ruleId: string;
+        };
         /** @description How often a rule matched. */
         RuleCount: {
             /** @description When the last of them was. */
@@ -810,6 +920,7 @@ export interface components {
             /** @description The title of its incidents, with its placeholders. */
             title: string;
         };
+        /** @description What was looked at, and what was found. */
         RuleDryRun: {
             /** @description False if there are more incidents than were looked at; `stopped` says why. */
             complete: boolean;
@@ -857,6 +968,13 @@ export interface components {
             rule: components["schemas"]["RuleDescription"];
             /** @description How the rule's own tests go. */
             tests: components["schemas"]["TestOutcome"][];
+        };
+        /** @description The text of a rule in the configuration file. */
+        RuleText: {
+            detector: string;
+            id: string;
+            /** @description The rule as YAML, from the left margin, with its comments. */
+            rule: string;
         };
         /** @description One time that a runbook is carried out. */
         Run: {

@@ -2,6 +2,7 @@
 
 import { useEffect, useReducer, useRef } from "preact/hooks";
 
+import type { Change } from "./changes";
 import type { DeadLetter, Escalation, Execution, Incident, ModuleStatus, OnCall, Proposal, Run, Severity, Who } from "./types";
 import type { Link } from "./stream";
 
@@ -35,6 +36,8 @@ export interface State {
   escalations: Escalation[];
   onCall: OnCall | null;
   runs: Run[];
+  /** Changes of rules, newest first. */
+  changes: Change[];
   toasts: Toast[];
   path: string;
   query: string;
@@ -59,6 +62,7 @@ const state: State = {
   escalations: [],
   onCall: null,
   runs: [],
+  changes: [],
   toasts: [],
   path: location.pathname,
   query: location.search,

@@ -15,6 +15,8 @@
 //! of a module that is switched off or not built in, a fault is only a warning, except for what is
 //! not safe.
 //!
+//! `edit` changes one rule in the text of a file and leaves the rest as it was written.
+//!
 //! Only this module reads the environment, in [`Environment::capture`].
 //!
 //! ```
@@ -38,6 +40,7 @@
 mod auth;
 mod decode;
 mod document;
+mod edit;
 mod environment;
 mod fault;
 mod inline;
@@ -64,6 +67,7 @@ use schemars::schema_for;
 
 pub use auth::{ApiKey, Auth, JwtAlgorithm, KeySet, Kind, Role};
 pub use document::json_schema;
+pub use edit::{DiffKind, DiffLine, EditError, Edited, RULE_LENGTH, RuleEdit, RuleFile};
 pub use environment::Environment;
 pub use fault::{ConfigErrors, Fault, KeyPath, Origin, Segment};
 pub use modules::{KnownModules, ModuleOptions, ModuleSchema};
@@ -76,6 +80,7 @@ pub use span::{SpanError, parse_span};
 pub use variables::{Variable, variables};
 
 use fault::Report;
+pub(crate) use read::read as read_file;
 use sections::Root;
 use tree::{Node, Value};
 

@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod bus;
+pub mod changes;
 pub mod clock;
 pub mod config;
 pub mod deliveries;

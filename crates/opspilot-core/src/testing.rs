@@ -8,13 +8,15 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::bus::Bus;
+use crate::changes::RuleChanges;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::deliveries::Deliveries;
 use crate::incident::Incidents;
 use crate::metrics::Metrics;
 use crate::module::{
-    Access, Context, HealthReporter, Manifest, Registry, Requests, System, Tasks, Watched,
+    Access, ConfigFile, ConfigSource, Context, HealthReporter, Manifest, Registry, Requests,
+    System, Tasks, Watched,
 };
 use crate::oncall::OnCall;
 use crate::safety::audit::{Audit, SigningKey};
@@ -68,6 +70,27 @@ impl Bench {
     /// When the storage does not work.
     pub async fn on(storage: SharedStorage, clock: Arc<dyn Clock>) -> Self {
         Self::driven(storage, clock, Registry::default()).await.0
+    }
+
+    /// Lets user interfaces read and replace the configuration file of `source`, and propose changes of its rules.
+    ///
+    /// # Panics
+    /// When the storage does not work.
+    pub async fn configured_by(&mut self, source: ConfigSource, registry: Registry) {
+        let file = ConfigFile::new(
+            source,
+            registry.clone(),
+            self.system.clone(),
+            self.audit.clone(),
+        );
+        self.access.config_file = Some(file.clone());
+        let opened = RuleChanges::open(
+            self.bus.clone(),
+            Arc::clone(&self.storage),
+            self.audit.clone(),
+            (file, registry),
+        );
+        self.access.rule_changes = Some(opened.await.expect("the storage of a test works"));
     }
 
     /// The same with built-in modules, and what modules ask of whoever drives the runtime.
@@ -131,6 +154,8 @@ impl Bench {
             credentials,
             decisions: Decisions::new(gate.clone(), runner.clone()),
             views,
+            config_file: None,
+            rule_changes: None,
         };
         let (system, requests) =
             System::new(bus.clone(), metrics.clone(), Arc::clone(&clock), registry);

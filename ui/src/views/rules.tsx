@@ -1,13 +1,16 @@
-// The rules of every detector: what they look for, how often they matched, and trying one.
+// The rules of every detector: what they look for, how often they matched, and trying one; for administrators, changing them.
 
 import { useEffect, useState } from "preact/hooks";
 
+import { mayAdminister, readText, type Wish } from "../changes";
 import { mayWork } from "../deeds";
 import { readRules, type Rule } from "../rules";
-import { useStore } from "../store";
+import { toast, useStore } from "../store";
 import { brief, words } from "../text";
-import { Ago, Empty, FactList, Mark, Section, Text } from "./parts";
-import { Tester } from "./tester";
+import { Changes } from "./changes";
+import { Editor } from "./editor";
+import { Ago, Do, Empty, FactList, Mark, Section, Text } from "./parts";
+import { SAMPLE, Tester } from "./tester";
 
 /** How often the counts are looked at, in milliseconds. */
 const LOOK = 10_000;
@@ -17,6 +20,7 @@ export function Rules() {
   const [rules, set] = useState<Rule[] | null>(null);
   const [trouble, setTrouble] = useState("");
   const [chosen, choose] = useState<Rule | null>(null);
+  const [wish, write] = useState<Wish | null>(null);
   useEffect(() => {
     const look = (): void => void readRules().then(set, (error: unknown) => setTrouble(error instanceof Error ? error.message : "they cannot be read"));
     look();
@@ -32,19 +36,39 @@ export function Rules() {
     choose(rule);
     jump("#try-lines");
   };
+  const open = (made: Wish): void => {
+    write(made);
+    requestAnimationFrame(() => requestAnimationFrame(() => {
+      document.querySelector("#editor")?.scrollIntoView({ block: "center" });
+      document.querySelector<HTMLElement>(made.kind === "remove" ? "#edit-reason" : "#edit-rule")?.focus({ preventScroll: true });
+    }));
+  };
+  const edit = async ({ detector, id }: Rule): Promise<void> => {
+    try {
+      open({ kind: "edit", detector, id, rule: await readText(detector, id) });
+    } catch (error) {
+      toast(error instanceof Error ? error.message : "the rule cannot be read", "bad");
+    }
+  };
+  const remove = ({ detector, id }: Rule): void => open({ kind: "remove", detector, id });
   return (
     <div class="page" tabIndex={0}>
       <header class="page-head">
         <h1>Rules</h1>
-        {rules && mayWork() && <button type="button" class="button" onClick={() => { choose(null); jump("#try-rule"); }}>Try a rule</button>}
+        <div class="deeds">
+          {rules && mayWork() && <button type="button" class="button" onClick={() => { choose(null); jump("#try-rule"); }}>Try a rule</button>}
+          {rules && mayAdminister() && detectors[0] && <button type="button" class="button" onClick={() => open({ kind: "add", detector: detectors[0] ?? "", rule: SAMPLE })}>New rule</button>}
+        </div>
       </header>
       {!rules && <Empty title={trouble || "Reading…"} />}
       {rules?.length === 0 && <Empty title="There is no rule."><p>Rules stand in the configuration, under <code>modules.detector.regex.rules</code>.</p></Empty>}
+      {wish && <Editor key={`${wish.kind} ${wish.detector} ${wish.id}`} wish={wish} close={() => write(null)} />}
+      {rules && mayWork() && <Changes again={(of) => open({ kind: of.ask.kind, detector: of.ask.detector, ...(of.ask.kind !== "add" && { id: of.ask.ruleId }), rule: of.ask.rule ?? "" })} />}
       {detectors.map((detector) => {
         const some = (rules ?? []).filter((one) => one.detector === detector);
         return (
           <Section key={detector} title={detector} aside={<span class="count-note">{some.length}{some[0]?.running ? "" : ", not running"}</span>}>
-            <ul class="rules">{some.map((one) => <One key={one.id} of={one} take={take} />)}</ul>
+            <ul class="rules">{some.map((one) => <One key={one.id} of={one} take={take} edit={edit} remove={remove} />)}</ul>
           </Section>
         );
       })}
@@ -53,7 +77,14 @@ export function Rules() {
   );
 }
 
-function One({ of, take }: { of: Rule; take(rule: Rule): void }) {
+interface Hands {
+  of: Rule;
+  take(rule: Rule): void;
+  edit(rule: Rule): Promise<void>;
+  remove(rule: Rule): void;
+}
+
+function One({ of, take, edit, remove }: Hands) {
   return (
     <li class="rule" data-off={!of.enabled || !of.running || undefined}>
       <div class="rule-head">
@@ -62,6 +93,8 @@ function One({ of, take }: { of: Rule; take(rule: Rule): void }) {
         {!of.enabled && <span class="state">off</span>}
         <span class="matched">{of.matched ? <><b>{brief(of.matched.matches)}</b> {of.matched.matches === 1 ? "match" : "matches"}, last <Ago at={of.matched.lastMatchAt} /> ago</> : "no match yet"}</span>
         {mayWork() && <button type="button" class="button small" onClick={() => take(of)}>Try<span class="sr"> {of.id}</span></button>}
+        {mayAdminister() && <Do kind="small" run={() => edit(of)}>Edit<span class="sr"> {of.id}</span></Do>}
+        {mayAdminister() && <button type="button" class="button small plain" onClick={() => remove(of)}>Remove<span class="sr"> {of.id}</span></button>}
       </div>
       <p><Text of={of.title} /></p>
       {Object.entries(of.patterns).map(([name, value]) => <p key={name} class="pattern"><span class="hint">{words(name)}</span> <code><Text of={brief(value)} /></code></p>)}

@@ -10,6 +10,7 @@ import { SEVERITIES } from "../order";
 import { change, settings } from "../settings";
 import { dismiss, now, set, useStore } from "../store";
 import { clock, span, visible } from "../text";
+import { isWaiting } from "./changes";
 import { Palette } from "./palette";
 import { Do, Link, useTick } from "./parts";
 
@@ -25,7 +26,7 @@ const VIEWS = [
 export function Shell({ children }: { children: ComponentChildren }) {
   const path = useStore((state) => state.path);
   const here = path.startsWith("/i/") ? "/" : `/${path.split("/")[1] ?? ""}`;
-  const waiting = useStore((state) => [...state.proposals.values()].filter((one) => one.status === "pending").length);
+  const waiting = useStore((state) => [...state.proposals.values()].filter((one) => one.status === "pending").length + state.changes.filter(isWaiting).length);
   const view = VIEWS.find((one) => one.to === here);
   useEffect(() => {
     document.title = `${view?.name ?? "OpsPilot"} · OpsPilot`;

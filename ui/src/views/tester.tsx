@@ -3,6 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
+import { Problem, type Fault } from "../api";
 import { dryRun, linesOf, test, type DryRun, type LineOutcome, type Rule, type Tested, type Wanted } from "../rules";
 import { brief } from "../text";
 import { Ago, Do, Link, Section, Text } from "./parts";
@@ -13,7 +14,7 @@ const REST = 400;
 /** How many outcomes are shown. */
 const SHOWN = 200;
 
-const SAMPLE = "id: my-rule\npattern: 'disk (\\S+) is (\\d+)% full'\nseverity: warning\ntitle: Disk almost full\ndescription: $1 at $2 %\n";
+export const SAMPLE = "id: my-rule\npattern: 'disk (\\S+) is (\\d+)% full'\nseverity: warning\ntitle: Disk almost full\ndescription: $1 at $2 %\n";
 
 interface Props {
   detectors: string[];
@@ -25,32 +26,19 @@ export function Tester({ detectors, chosen, choose }: Props) {
   const [detector, setDetector] = useState(detectors[0] ?? "detector.regex");
   const [rule, setRule] = useState(SAMPLE);
   const [text, setText] = useState("");
-  const [tested, setTested] = useState<Tested | null>(null);
   const [stored, setStored] = useState<DryRun | null>(null);
-  const [trouble, setTrouble] = useState("");
-  const turn = useRef(0);
+  const [failure, setFailure] = useState("");
   const lines = linesOf(text);
   const wanted: Wanted = chosen ? { detector: chosen.detector, id: chosen.id } : { detector, rule };
   const key = JSON.stringify(wanted);
-  const fail = (error: unknown): void => setTrouble(error instanceof Error ? error.message : "that did not work");
-  useEffect(() => setStored(null), [key]);
-  useEffect(() => {
-    const mine = ++turn.current;
-    const timer = setTimeout(() => {
-      const isLast = (): boolean => mine === turn.current;
-      test(wanted, lines).then(
-        (found) => { if (isLast()) { setTested(found); setTrouble(""); } },
-        (error: unknown) => { if (isLast()) { setTested(null); fail(error); } },
-      );
-    }, REST);
-    return () => clearTimeout(timer);
-  }, [key, text]);
+  const { tested, trouble } = useTrial(wanted, lines);
+  useEffect(() => { setStored(null); setFailure(""); }, [key]);
   const run = async (): Promise<void> => {
     try {
       setStored(await dryRun(wanted));
-      setTrouble("");
+      setFailure("");
     } catch (error) {
-      fail(error);
+      setFailure(error instanceof Error ? error.message : "that did not work");
     }
   };
   return (
@@ -71,7 +59,7 @@ export function Tester({ detectors, chosen, choose }: Props) {
           <textarea id="try-lines" class="code" rows={8} spellcheck={false} autocomplete="off" value={text} placeholder="Paste lines here" onInput={(event) => setText(event.currentTarget.value)} />
         </div>
       </div>
-      {trouble && <p class="trouble faults" role="alert"><Text of={trouble} /></p>}
+      {(trouble || failure) && <p class="trouble faults" role="alert"><Text of={trouble || failure} /></p>}
       {tested && <Outcomes of={tested} lines={lines} />}
       <div class="deeds"><Do run={run}>Dry run over stored incidents</Do></div>
       {stored && <Stored of={stored} />}
@@ -79,7 +67,29 @@ export function Tester({ detectors, chosen, choose }: Props) {
   );
 }
 
-function Outcomes({ of, lines }: { of: Tested; lines: string[] }) {
+/** What a rule makes of lines, once nobody has typed for a while; nothing is tried without a rule. */
+export function useTrial(wanted: Wanted | null, lines: string[]): { tested: Tested | null; trouble: string; faults: Fault[] } {
+  const [tested, setTested] = useState<Tested | null>(null);
+  const [error, setError] = useState<unknown>(null);
+  const turn = useRef(0);
+  const key = JSON.stringify([wanted, lines]);
+  useEffect(() => {
+    const mine = ++turn.current;
+    if (!wanted) return;
+    const timer = setTimeout(() => {
+      const isLast = (): boolean => mine === turn.current;
+      test(wanted, lines).then(
+        (found) => { if (isLast()) { setTested(found); setError(null); } },
+        (failed: unknown) => { if (isLast()) { setTested(null); setError(failed); } },
+      );
+    }, REST);
+    return () => clearTimeout(timer);
+  }, [key]);
+  const trouble = error === null ? "" : error instanceof Error ? error.message : "that did not work";
+  return { tested, trouble, faults: error instanceof Problem ? error.faults : [] };
+}
+
+export function Outcomes({ of, lines }: { of: Tested; lines: string[] }) {
   const failed = of.tests.filter((one) => !one.passes);
   return (
     <>

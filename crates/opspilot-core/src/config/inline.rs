@@ -18,7 +18,8 @@ impl ModuleOptions {
     /// Every fault of the rule, with line and column in `text`.
     pub fn with_rule(module: &ModuleSchema, text: &str) -> Result<Self, ConfigErrors> {
         let mut report = Report::default();
-        let rule = one(yaml::parse(text, &yaml::Source::File(NAME.into()))?)?;
+        let mut rule = one(yaml::parse(text, &yaml::Source::File(NAME.into()))?)?;
+        rule.visit_texts(&mut KeyPath::default(), &mut |_, node| unescape(node));
         let mut options = Node::empty_map(rule.origin.clone());
         options.value = Value::Map(vec![Entry {
             key: "rules".to_owned(),
@@ -34,6 +35,15 @@ impl ModuleOptions {
             is_enabled: true,
             options,
         })
+    }
+}
+
+/// Takes `$${` as the file does: a literal `${`.
+fn unescape(node: &mut Node) {
+    if let Value::Text(text) = &mut node.value
+        && text.contains("$${")
+    {
+        *text = text.replace("$${", "${");
     }
 }
 
@@ -85,6 +95,9 @@ mod tests {
             let options = ModuleOptions::with_rule(&module(), text).unwrap();
             assert_eq!(options.shown(), expected, "{text}");
         }
+        let options = ModuleOptions::with_rule(&module(), "id: '$${1} $$'").unwrap();
+        let expected = json!({ "rules": [{ "id": "${1} $$" }] });
+        assert_eq!(options.shown(), expected);
     }
 
     #[test]

@@ -6,8 +6,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use super::{Category, HealthReporter, RunError, System};
+use super::{Category, ConfigFile, HealthReporter, RunError, System};
 use crate::bus::ModuleBus;
+use crate::changes::RuleChanges;
 use crate::clock::Clock;
 use crate::config::Auth;
 use crate::deliveries::Deliveries;
@@ -69,6 +70,10 @@ pub struct Access {
     pub decisions: Decisions,
     /// What people saved for themselves.
     pub views: SavedViews,
+    /// The configuration file and the power to replace it; `None` where no file drives the server.
+    pub config_file: Option<ConfigFile>,
+    /// Changes of rules in that file, which one person proposes and another approves.
+    pub rule_changes: Option<RuleChanges>,
 }
 
 impl Access {

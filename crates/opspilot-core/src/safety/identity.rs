@@ -71,7 +71,7 @@ impl Identity {
 
 /// True if two subjects name one person: they differ at most in case, in spaces around them and in characters that
 /// nobody sees. Whoever has two credentials counts once.
-pub(super) fn is_same_person(one: &str, other: &str) -> bool {
+pub(crate) fn is_same_person(one: &str, other: &str) -> bool {
     one == other || folded(one) == folded(other)
 }
 

@@ -41,8 +41,8 @@ struct RestartedBody {
 /// Something that goes on after the answer.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Begun")]
-struct BegunBody {
-    message: &'static str,
+pub(super) struct BegunBody {
+    pub(super) message: &'static str,
 }
 
 pub(super) const LIST: Shape = Shape::json::<ListBody>();

@@ -341,7 +341,7 @@ impl From<GateError> for Problem {
     }
 }
 
-fn refused(refusal: Refusal) -> Problem {
+pub(super) fn refused(refusal: Refusal) -> Problem {
     let code = match refusal {
         Refusal::Unknown => Code::NO_SUCH_PROPOSAL,
         Refusal::NotAPerson

@@ -1,5 +1,6 @@
 //! The rules of all detectors: reading them, and trying one without touching what runs.
 
+pub(super) mod changes;
 mod chosen;
 mod dry_run;
 mod lines;

@@ -14,6 +14,7 @@ mod page;
 mod post_mortem;
 mod probes;
 mod reading;
+mod rule_changes;
 mod rules;
 mod searching;
 mod socket;
@@ -32,7 +33,9 @@ use opspilot_core::clock::{ManualClock, Timestamp};
 use opspilot_core::config::{Auth, Environment, load_text};
 use opspilot_core::event::IncidentCreated;
 use opspilot_core::incident::{Incidents, Severity};
-use opspilot_core::module::{Context, HealthReporter, Module as _, Registry, Requests};
+use opspilot_core::module::{
+    ConfigSource, Context, HealthReporter, Module as _, Registry, Requests,
+};
 use opspilot_core::storage::SharedStorage;
 use opspilot_core::testing::Bench;
 use serde_json::Value;
@@ -68,6 +71,8 @@ struct Setup {
     beat: Duration,
     /// The modules that are built in, and a configuration of them; then the test plays the runtime.
     built_in: Option<(Registry, &'static str)>,
+    /// The file that drives the server.
+    source: Option<ConfigSource>,
 }
 
 impl Default for Setup {
@@ -85,6 +90,7 @@ impl Default for Setup {
             bad_credentials: 30,
             beat: Duration::from_secs(600),
             built_in: None,
+            source: None,
         }
     }
 }
@@ -112,6 +118,10 @@ impl Fixture {
     async fn on(storage: Arc<FaultyStorage>, clock: Arc<ManualClock>, setup: Setup) -> Self {
         let shared: SharedStorage = Arc::<FaultyStorage>::clone(&storage);
         let shared_clock = Arc::<ManualClock>::clone(&clock);
+        let registry = setup
+            .built_in
+            .as_ref()
+            .map(|(registry, _)| registry.clone());
         let (mut bench, requests) = match setup.built_in {
             None => (Bench::on(shared, shared_clock).await, None),
             Some((registry, yaml)) => {
@@ -121,6 +131,11 @@ impl Fixture {
                 (bench, Some(requests))
             }
         };
+        if let Some(source) = setup.source {
+            bench
+                .configured_by(source, registry.unwrap_or_default())
+                .await;
+        }
         bench.access.auth = Arc::new(setup.auth);
         bench.set_ready(true);
         let core = bench.context(&CORE).health;

@@ -8,14 +8,14 @@ pub(super) const PAGE: &str = include_str!("../../assets/index.html");
 /// The files that it names.
 pub(super) const FILES: &[File] = &[
     File {
-        name: "app-ae9afdbe6653.css",
+        name: "app-a61658e11ee2.css",
         kind: "text/css; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-ae9afdbe6653.css"),
+        bytes: include_bytes!("../../assets/app-a61658e11ee2.css"),
     },
     File {
-        name: "app-a8061d04d03a.js",
+        name: "app-1bf62c7b99df.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-a8061d04d03a.js"),
+        bytes: include_bytes!("../../assets/app-1bf62c7b99df.js"),
     },
     File {
         name: "icon-fb51cec459e0.svg",

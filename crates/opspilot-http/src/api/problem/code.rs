@@ -113,6 +113,16 @@ impl Code {
         "rule-invalid",
         "The rule cannot be used",
     );
+    pub(in crate::api) const NO_SUCH_CHANGE: Self = Self::new(
+        StatusCode::NOT_FOUND,
+        "no-such-change",
+        "There is no such change of the rules",
+    );
+    pub(in crate::api) const OUTDATED: Self = Self::new(
+        StatusCode::CONFLICT,
+        "outdated",
+        "The configuration file was changed after the change was proposed",
+    );
     pub(in crate::api) const NOT_NOW: Self = Self::new(
         StatusCode::CONFLICT,
         "not-now",

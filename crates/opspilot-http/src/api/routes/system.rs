@@ -5,7 +5,7 @@ use axum::routing::on;
 use super::super::{
     audit, csp, modules, notifications, rules, saved, socket, sources, stream, topology,
 };
-use super::row::{NO_AGENTS, Role, Route, Verb, administer, own, propose, read, work};
+use super::row::{NO_AGENTS, Role, Route, Verb, administer, decide, own, propose, read, work};
 
 pub(super) const ROWS: &[Route] = &[
     Route {
@@ -141,6 +141,78 @@ pub(super) const ROWS: &[Route] = &[
         |verb| on(verb, rules::dry_run),
         rules::DRY_RUN,
     ),
+    Route {
+        method: Verb::Get,
+        ..work(
+            "/rules/text",
+            "The text of one rule in the configuration file.",
+            |verb| on(verb, rules::changes::text),
+            rules::changes::TEXT,
+        )
+    },
+    Route {
+        method: Verb::Get,
+        ..work(
+            "/rules/changes",
+            "Changes of rules that people proposed, newest first.",
+            |verb| on(verb, rules::changes::list),
+            rules::changes::LIST,
+        )
+    },
+    Route {
+        role: Role::Admin,
+        ..work(
+            "/rules/changes",
+            "Proposes a change of one rule, which another person must approve.",
+            |verb| on(verb, rules::changes::propose),
+            rules::changes::PROPOSE,
+        )
+    },
+    Route {
+        role: Role::Admin,
+        ..work(
+            "/rules/changes/preview",
+            "Says what a change of one rule would do to the configuration file; changes nothing.",
+            |verb| on(verb, rules::changes::preview),
+            rules::changes::PREVIEW,
+        )
+    },
+    Route {
+        method: Verb::Get,
+        ..work(
+            "/rules/changes/{id}",
+            "One change of a rule.",
+            |verb| on(verb, rules::changes::get),
+            rules::changes::GET,
+        )
+    },
+    Route {
+        role: Role::Admin,
+        ..decide(
+            "/rules/changes/{id}/approve",
+            "Approves a change that somebody else proposed, writes it into the configuration file and reloads that.",
+            |verb| on(verb, rules::changes::approve),
+            rules::changes::APPROVE,
+        )
+    },
+    Route {
+        role: Role::Admin,
+        ..decide(
+            "/rules/changes/{id}/refuse",
+            "Refuses a change that somebody else proposed.",
+            |verb| on(verb, rules::changes::refuse),
+            rules::changes::REFUSE,
+        )
+    },
+    Route {
+        role: Role::Admin,
+        ..work(
+            "/rules/changes/{id}/withdraw",
+            "Takes a change of one's own back.",
+            |verb| on(verb, rules::changes::withdraw),
+            rules::changes::WITHDRAW,
+        )
+    },
     Route {
         role: Role::Admin,
         ..work(

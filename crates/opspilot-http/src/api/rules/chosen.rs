@@ -12,10 +12,10 @@ use super::super::state::State;
 use super::detectors;
 
 /// The longest ids, in characters.
-const ID_LENGTH: usize = 200;
+pub(super) const ID_LENGTH: usize = 200;
 
 /// The longest rule, in bytes.
-const RULE_LENGTH: usize = 64 << 10;
+pub(super) const RULE_LENGTH: usize = opspilot_core::config::RULE_LENGTH;
 
 /// The detector whose kind of rule is meant when the request does not say.
 const USUAL: &str = "detector.regex";
@@ -76,6 +76,14 @@ pub(super) struct Chosen {
 }
 
 impl Wanted {
+    /// The rule `text`, for `detector`.
+    pub(super) fn brought(detector: &str, text: &str) -> Self {
+        Self {
+            detector: Some(detector.to_owned()),
+            rule: Rule::Brought(text.to_owned()),
+        }
+    }
+
     /// Reads `detector` and one of `id` and `rule`; `None` after a fault, which `fields` tells.
     pub(super) fn of(fields: &mut Fields) -> Option<Self> {
         let detector = fields.text("detector", ID_LENGTH);

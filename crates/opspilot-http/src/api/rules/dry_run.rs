@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use opspilot_core::changes::Evidence;
 use opspilot_core::clock::Timestamp;
 use opspilot_core::incident::{Incident, IncidentFilter, IncidentId};
 use opspilot_core::rules::{LineOutcome, RuleDescription, RuleTrial};
@@ -39,6 +40,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 struct DryRunBody {
     detector: String,
     rule: RuleDescription,
+    #[serde(flatten)]
+    looked: Looked,
+}
+
+/// What was looked at, and what was found.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Looked {
     /// How many incidents were looked at, and how many of them have a line as evidence.
     incidents: usize,
     lines: usize,
@@ -93,21 +102,45 @@ pub(in crate::api) async fn dry_run(mut asked: Asked) -> Answer {
     let trial = compile
         .await
         .map_err(|error| Problem::internal(error.to_string()))??;
-    let body = DryRunBody {
+    let most = usize::try_from(most).unwrap_or(PAGE);
+    let looked = Looked::default().run(&asked.state, trial.into(), most);
+    json(&DryRunBody {
         detector,
         rule,
-        incidents: 0,
-        lines: 0,
-        matched: 0,
-        matches: Vec::new(),
-        complete: true,
-        stopped: None,
-    };
-    let most = usize::try_from(most).unwrap_or(PAGE);
-    json(&body.run(&asked.state, trial.into(), most).await?)
+        looked: looked.await?,
+    })
 }
 
-impl DryRunBody {
+/// How a rule that somebody proposes does on the newest incidents.
+pub(super) async fn evidence(
+    state: &State,
+    trial: Arc<dyn RuleTrial>,
+) -> Result<Evidence, Problem> {
+    let tests = trial.tests().len();
+    let most = usize::try_from(USUAL).unwrap_or(PAGE);
+    let looked = Looked::default().run(state, trial, most).await?;
+    Ok(Evidence {
+        tests,
+        incidents: looked.incidents,
+        lines: looked.lines,
+        matched: looked.matched,
+    })
+}
+
+impl Default for Looked {
+    fn default() -> Self {
+        Self {
+            incidents: 0,
+            lines: 0,
+            matched: 0,
+            matches: Vec::new(),
+            complete: true,
+            stopped: None,
+        }
+    }
+}
+
+impl Looked {
     async fn run(
         mut self,
         state: &State,

@@ -29,7 +29,7 @@ struct Word {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Options {
+pub(super) struct Options {
     /// The rules.
     rules: Vec<Word>,
 }
@@ -90,7 +90,7 @@ impl RuleTrial for Trial {
 }
 
 /// A detector of words, under two ids.
-struct Finder<const OTHER: bool>;
+pub(super) struct Finder<const OTHER: bool>;
 
 #[async_trait]
 impl<const OTHER: bool> Module for Finder<OTHER> {
