@@ -2,7 +2,7 @@ import { render } from "preact";
 import { useEffect } from "preact/hooks";
 
 import { onSignedOut } from "./api";
-import { begin, leave } from "./data";
+import { begin, enter, leave } from "./data";
 import { bind, press } from "./keys";
 import { show } from "./settings";
 import { arrived, go, set, useStore } from "./store";
@@ -34,7 +34,7 @@ function App() {
   if (who === undefined) {
     return <main class="signin"><Empty title={link === "lost" ? "The server cannot be reached; trying again…" : "Opening…"} /></main>;
   }
-  if (who === null) return <SignIn />;
+  if (who === null) return <SignIn enter={enter} />;
   return <Shell><View path={path} /></Shell>;
 }
 
