@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use opspilot_core::config::ConfigErrors;
+use opspilot_core::module::Unfit;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -32,6 +33,15 @@ impl Failure {
 impl From<ConfigErrors> for Failure {
     fn from(errors: ConfigErrors) -> Self {
         Self::Config(errors)
+    }
+}
+
+impl From<Unfit> for Failure {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::Config(errors) => Self::Config(errors),
+            other => Self::Usage(other.to_string()),
+        }
     }
 }
 

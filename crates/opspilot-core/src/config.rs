@@ -76,6 +76,7 @@ pub use span::{SpanError, parse_span};
 pub use variables::{Variable, variables};
 
 use fault::Report;
+pub(crate) use read::read as read_file;
 use sections::Root;
 use tree::{Node, Value};
 

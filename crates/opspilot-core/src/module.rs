@@ -3,6 +3,7 @@
 //! A module is a type that implements [`Module`]. Its crate lists it with [`Factory::of`]; whoever builds the binary
 //! collects the lists in a [`Registry`].
 
+mod config_file;
 mod context;
 mod error;
 mod factory;
@@ -18,13 +19,16 @@ mod trials;
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 
+pub use config_file::{
+    Checked, ConfigFile, ConfigSource, CurrentConfig, DiskError, ReplaceError, Replacement,
+};
 pub use context::{Access, Context, Tasks};
 pub use error::{BuildError, RunError};
 pub use factory::{DynModule, Factory};
 pub use manifest::{Category, Manifest};
 pub use offer::Offer;
 pub use order::OrderError;
-pub use registry::Registry;
+pub use registry::{Registry, Unfit};
 pub use requests::{FailedStart, ReloadError, ReloadReport, Request, Requests, RestartError};
 pub use system::METRICS as SYSTEM_METRICS;
 pub(crate) use system::Watched;

@@ -21,7 +21,7 @@ use crate::config::{Config, ConfigErrors, ModuleOptions};
 use crate::incident::Incidents;
 use crate::metrics::Metrics;
 use crate::module::{
-    Category, Factory, Manifest, OrderError, Registry, Requests, RunError, System,
+    Category, ConfigSource, Factory, Manifest, OrderError, Registry, Requests, RunError, System,
 };
 use crate::safety::audit::{Audit, Record, SigningKey};
 use crate::safety::gate::GateError;
@@ -58,6 +58,8 @@ pub struct Parts {
     pub metrics: Metrics,
     /// What signs the audit log.
     pub audit_key: SigningKey,
+    /// The file that the configuration comes from, for those who may replace it.
+    pub config_source: Option<ConfigSource>,
 }
 
 /// Running modules.

@@ -131,6 +131,7 @@ impl Bench {
             credentials,
             decisions: Decisions::new(gate.clone(), runner.clone()),
             views,
+            config_file: None,
         };
         let (system, requests) =
             System::new(bus.clone(), metrics.clone(), Arc::clone(&clock), registry);

@@ -2,7 +2,7 @@
 
 mod online;
 
-use opspilot_core::config::{Config, ConfigErrors, Loaded, ModuleOptions};
+use opspilot_core::config::{ConfigErrors, Loaded};
 use opspilot_core::module::Trial;
 use serde_json::json;
 
@@ -20,7 +20,7 @@ pub(crate) fn check(setup: &Setup, arguments: &CheckArguments) -> Result<(), Fai
             return Err(errors.into());
         }
     }
-    let modules = build_all(setup, &loaded.config)?;
+    let modules = setup.registry.prove(&loaded.config)?;
     if arguments.online {
         return check_online(setup, &loaded, &modules);
     }
@@ -72,25 +72,4 @@ fn check_online(setup: &Setup, loaded: &Loaded, modules: &[&str]) -> Result<(), 
     } else {
         Err(Failure::Unproved)
     }
-}
-
-/// Builds every module that would run, runs the tests in its options, and returns the modules in start order.
-fn build_all(setup: &Setup, config: &Config) -> Result<Vec<&'static str>, Failure> {
-    let faults = config
-        .enabled_modules()
-        .filter_map(|options| try_one(setup, options).err());
-    if let Some(errors) = ConfigErrors::join(faults) {
-        return Err(errors.into());
-    }
-    let order = setup
-        .registry
-        .start_order(config.enabled_modules().map(ModuleOptions::id));
-    order.map_err(|error| Failure::Usage(error.to_string()))
-}
-
-fn try_one(setup: &Setup, options: &ModuleOptions) -> Result<(), ConfigErrors> {
-    let Some(factory) = setup.registry.get(options.id()) else {
-        return Ok(());
-    };
-    factory.build(options)?.check(options)
 }

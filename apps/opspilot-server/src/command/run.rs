@@ -5,7 +5,7 @@ use opspilot_core::clock::SystemClock;
 use opspilot_core::config::{Config, StorageEngine};
 use opspilot_core::error::chain;
 use opspilot_core::metrics::Metrics;
-use opspilot_core::module::{ReloadError, ReloadReport, Request};
+use opspilot_core::module::{ConfigSource, ReloadError, ReloadReport, Request};
 use opspilot_core::runtime::{Parts, Runtime, StartError};
 use opspilot_core::safety::audit::SigningKey;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -46,6 +46,10 @@ async fn serve(setup: &Setup, config: Config, metrics: Metrics) -> Result<(), Fa
         clock: SystemClock::shared(),
         metrics,
         audit_key,
+        config_source: Some(ConfigSource {
+            path: setup.path(),
+            environment: setup.environment.clone(),
+        }),
     };
     let engine = config.storage.engine;
     let mut server = Runtime::start(parts, config).await?;

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use super::{Category, HealthReporter, RunError, System};
+use super::{Category, ConfigFile, HealthReporter, RunError, System};
 use crate::bus::ModuleBus;
 use crate::clock::Clock;
 use crate::config::Auth;
@@ -69,6 +69,8 @@ pub struct Access {
     pub decisions: Decisions,
     /// What people saved for themselves.
     pub views: SavedViews,
+    /// The configuration file and the power to replace it; `None` where no file drives the server.
+    pub config_file: Option<ConfigFile>,
 }
 
 impl Access {

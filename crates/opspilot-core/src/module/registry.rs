@@ -4,11 +4,36 @@ use std::collections::BTreeMap;
 
 use super::order::{self, OrderError};
 use super::{Factory, Manifest};
-use crate::config::KnownModules;
+use crate::config::{Config, ConfigErrors, Fault, KeyPath, KnownModules, ModuleOptions, Origin};
 
 /// The factories of a program, by module id.
 #[derive(Debug, Clone, Default)]
 pub struct Registry(BTreeMap<&'static str, Factory>);
+
+/// Why the modules of a configuration would not run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unfit {
+    /// The options of modules are wrong, or the tests in them fail.
+    #[error("{0}")]
+    Config(ConfigErrors),
+    /// Modules cannot be ordered.
+    #[error(transparent)]
+    Order(#[from] OrderError),
+}
+
+impl Unfit {
+    /// The same as faults; what no single place is at fault for is at `whole`.
+    #[must_use]
+    pub fn located(self, whole: Origin) -> ConfigErrors {
+        match self {
+            Self::Config(errors) => errors,
+            Self::Order(error) => {
+                Fault::new(whole, KeyPath::of(["modules"]), error.to_string()).into()
+            }
+        }
+    }
+}
 
 impl Registry {
     /// Adds factories; one with an id that is known already takes its place.
@@ -53,5 +78,27 @@ impl Registry {
             .map(|factory| factory.manifest())
             .collect();
         order::start_order(&manifests, |id| self.get(id).is_some())
+    }
+
+    /// Builds every module that `config` switches on, runs the tests in its options, and returns the modules in the order
+    /// of their start. Nothing is started, and nothing outside is touched.
+    ///
+    /// # Errors
+    /// Every fault of the options, or why the modules do not fit together.
+    pub fn prove(&self, config: &Config) -> Result<Vec<&'static str>, Unfit> {
+        let faults = config
+            .enabled_modules()
+            .filter_map(|options| self.prove_one(options).err());
+        if let Some(errors) = ConfigErrors::join(faults) {
+            return Err(Unfit::Config(errors));
+        }
+        Ok(self.start_order(config.enabled_modules().map(ModuleOptions::id))?)
+    }
+
+    fn prove_one(&self, options: &ModuleOptions) -> Result<(), ConfigErrors> {
+        let Some(factory) = self.get(options.id()) else {
+            return Ok(());
+        };
+        factory.build(options)?.check(options)
     }
 }

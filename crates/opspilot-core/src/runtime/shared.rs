@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::deliveries::Deliveries;
 use crate::incident::Incidents;
 use crate::metrics::Metrics;
-use crate::module::{Access, HealthReporter, Registry, Requests, System, Watched};
+use crate::module::{Access, ConfigFile, HealthReporter, Registry, Requests, System, Watched};
 use crate::oncall::OnCall;
 use crate::safety::audit::Audit;
 use crate::safety::credentials::{CredentialError, Credentials};
@@ -51,6 +51,7 @@ impl Shared {
             clock,
             metrics,
             audit_key,
+            config_source,
         } = parts;
         let (health, core_health) = HealthReporter::new(Arc::clone(&clock));
         let watched = WatchedStorage::new(storage, health.clone(), &metrics);
@@ -68,18 +69,21 @@ impl Shared {
         let credentials =
             Credentials::open(bus.clone(), store(), Arc::clone(&clock), audit.clone()).await?;
         require_way_in(config, &credentials).await?;
-        let access = Access {
-            auth: Arc::new(config.auth.clone()),
-            credentials,
-            decisions: Decisions::new(gate.clone(), runner.clone()),
-            views: SavedViews::open(bus.clone(), store(), audit.clone()).await?,
-        };
         let (system, requests) = System::new(
             bus.clone(),
             metrics.clone(),
             Arc::clone(&clock),
             registry.clone(),
         );
+        let access = Access {
+            auth: Arc::new(config.auth.clone()),
+            credentials,
+            decisions: Decisions::new(gate.clone(), runner.clone()),
+            views: SavedViews::open(bus.clone(), store(), audit.clone()).await?,
+            config_file: config_source.map(|source| {
+                ConfigFile::new(source, registry.clone(), system.clone(), audit.clone())
+            }),
+        };
         system.watch(Watched::constant(&CORE, core_health));
         let shared = Arc::new(Self {
             registry,

@@ -136,6 +136,7 @@ async fn start(yaml: &str) -> Result<Runtime, StartError> {
         clock: SystemClock::shared(),
         metrics: Metrics::default(),
         audit_key: crate::safety::audit::SigningKey::ephemeral().unwrap(),
+        config_source: None,
     };
     Runtime::start(parts, config(yaml)).await
 }
@@ -331,6 +332,7 @@ async fn a_server_that_could_not_start_is_not_told_of_as_stopped() {
         clock: SystemClock::shared(),
         metrics: Metrics::default(),
         audit_key: key.clone(),
+        config_source: None,
     };
     let wrong = config("modules:\n  connector.fake: { fails: init }\n");
     Runtime::start(parts, wrong).await.unwrap_err();

@@ -103,6 +103,7 @@ async fn a_module_that_does_not_start_again_says_why_and_is_tried_again_by_itsel
         clock: SystemClock::shared(),
         metrics: Metrics::default(),
         audit_key: crate::safety::audit::SigningKey::ephemeral().unwrap(),
+        config_source: None,
     };
     let mut runtime = Runtime::start(parts, loaded.unwrap().config).await.unwrap();
     WORKS.store(false, Ordering::SeqCst);
