@@ -13,6 +13,7 @@ import { OnCall } from "./views/oncall";
 import { openPalette } from "./views/palette";
 import { Empty, Link } from "./views/parts";
 import { Rules } from "./views/rules";
+import { SetUp } from "./views/setup";
 import { Shell } from "./views/shell";
 import { SignIn } from "./views/signin";
 import { Sources } from "./views/sources";
@@ -45,6 +46,7 @@ function View({ path }: { path: string }) {
   if (path === "/audit") return <Audit />;
   if (path === "/rules") return <Rules />;
   if (path === "/sources") return <Sources />;
+  if (path === "/setup") return <SetUp />;
   return <Empty title="There is no such page."><p><Link to="/" class="button">To the incidents</Link></p></Empty>;
 }
 

@@ -26,7 +26,7 @@ export function OperationView({ document, of, sought }: Props) {
     <details class="operation" id={of.operationId} ref={details} open={open} onToggle={(event) => set(event.currentTarget.open)}>
       <summary>
         <span class="method" data-method={of.method}>{of.method}</span>
-        <code class="path">{of.path}</code>
+        <code class="where">{of.path}</code>
         <span class="says">{of.summary}</span>
       </summary>
       {open && <Inside document={document} of={of} />}
@@ -78,7 +78,7 @@ function Answer({ status, document, of }: { status: string; document: Document; 
   const content = Object.entries(of.content ?? {}).filter(([type]) => type !== "application/problem+json");
   const headers = Object.keys(of.headers ?? {});
   return (
-    <div class="answer">
+    <div class="reply">
       <p><b>{status}</b> <Prose of={of.description ?? ""} /> <span class="hint">{content.map(([type, { schema }]) => (schema?.$ref ? `${type}, ${kind(schema)}` : type)).join("; ")}</span></p>
       {content.map(([type, { schema }]) => schema && type === "application/json" && <Fields key={type} document={document} of={schema} />)}
       {headers.length > 0 && <details><summary>Headers<span class="sr"> of {status}</span></summary><ul class="fields">{headers.map((name) => <li><code class="name">{name}</code> <span class="hint"><Prose of={document.components.headers[name]?.description ?? ""} /></span></li>)}</ul></details>}

@@ -45,7 +45,7 @@ function Field({ name, document, of, required }: Props & { name: string; require
   const said = of.description ?? resolve(document, of)?.description;
   return (
     <li>
-      <code class="name">{name}</code> <span class="kind">{kind(of)}</span>{required && <span class="needed"> always</span>}
+      <code class="name">{name}</code> <span class="kind">{kind(of)}</span>{required && <span class="needed"> required</span>}
       {bounds(of).map((one) => <span class="hint"> · {one}</span>)}
       {said && <p class="hint"><Prose of={said} /></p>}
       {parts(document, of) && <Part document={document} of={of} name={kind(of)} />}

@@ -16,13 +16,14 @@ mod probes;
 mod reading;
 mod rules;
 mod searching;
+mod setup;
 mod socket;
 mod streaming;
 mod table;
 mod views;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +33,9 @@ use opspilot_core::clock::{ManualClock, Timestamp};
 use opspilot_core::config::{Auth, Environment, load_text};
 use opspilot_core::event::IncidentCreated;
 use opspilot_core::incident::{Incidents, Severity};
-use opspilot_core::module::{Context, HealthReporter, Module as _, Registry, Requests};
+use opspilot_core::module::{
+    ConfigFile, ConfigSource, Context, HealthReporter, Module as _, Registry, Requests,
+};
 use opspilot_core::storage::SharedStorage;
 use opspilot_core::testing::Bench;
 use serde_json::Value;
@@ -68,6 +71,8 @@ struct Setup {
     beat: Duration,
     /// The modules that are built in, and a configuration of them; then the test plays the runtime.
     built_in: Option<(Registry, &'static str)>,
+    /// The configuration file, of modules that are built in.
+    config_path: Option<PathBuf>,
 }
 
 impl Default for Setup {
@@ -85,6 +90,7 @@ impl Default for Setup {
             bad_credentials: 30,
             beat: Duration::from_secs(600),
             built_in: None,
+            config_path: None,
         }
     }
 }
@@ -116,8 +122,16 @@ impl Fixture {
             None => (Bench::on(shared, shared_clock).await, None),
             Some((registry, yaml)) => {
                 let config = configuration(yaml, &registry);
-                let (bench, requests) = Bench::driven(shared, shared_clock, registry).await;
+                let built_in = registry.clone();
+                let (mut bench, requests) = Bench::driven(shared, shared_clock, registry).await;
                 bench.set_config(config);
+                let file = |path| {
+                    let environment = Environment::from_iter([("HOOK", "http://127.0.0.1:9/x")]);
+                    let source = ConfigSource { path, environment };
+                    let (system, audit) = (bench.system.clone(), bench.audit.clone());
+                    ConfigFile::new(source, built_in, system, audit)
+                };
+                bench.access.config_file = setup.config_path.map(file);
                 (bench, Some(requests))
             }
         };

@@ -11,16 +11,16 @@ pub(super) const DOCS: &str = include_str!("../../assets/docs.html");
 /// The files that they name.
 pub(super) const FILES: &[File] = &[
     File {
-        name: "app-ae9afdbe6653.css",
+        name: "app-a3278df24e21.css",
         kind: "text/css; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-ae9afdbe6653.css"),
-        brotli: include_bytes!("../../assets/app-ae9afdbe6653.css.br"),
+        bytes: include_bytes!("../../assets/app-a3278df24e21.css"),
+        brotli: include_bytes!("../../assets/app-a3278df24e21.css.br"),
     },
     File {
-        name: "app-7fc718053539.js",
+        name: "app-4c98ab370bbc.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-7fc718053539.js"),
-        brotli: include_bytes!("../../assets/app-7fc718053539.js.br"),
+        bytes: include_bytes!("../../assets/app-4c98ab370bbc.js"),
+        brotli: include_bytes!("../../assets/app-4c98ab370bbc.js.br"),
     },
     File {
         name: "icon-fb51cec459e0.svg",
@@ -29,15 +29,15 @@ pub(super) const FILES: &[File] = &[
         brotli: include_bytes!("../../assets/icon-fb51cec459e0.svg.br"),
     },
     File {
-        name: "docs-37f64b363877.css",
+        name: "docs-3697e1135c17.css",
         kind: "text/css; charset=utf-8",
-        bytes: include_bytes!("../../assets/docs-37f64b363877.css"),
-        brotli: include_bytes!("../../assets/docs-37f64b363877.css.br"),
+        bytes: include_bytes!("../../assets/docs-3697e1135c17.css"),
+        brotli: include_bytes!("../../assets/docs-3697e1135c17.css.br"),
     },
     File {
-        name: "docs-2da8e510174b.js",
+        name: "docs-6dadc0eb84ba.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/docs-2da8e510174b.js"),
-        brotli: include_bytes!("../../assets/docs-2da8e510174b.js.br"),
+        bytes: include_bytes!("../../assets/docs-6dadc0eb84ba.js"),
+        brotli: include_bytes!("../../assets/docs-6dadc0eb84ba.js.br"),
     },
 ];

@@ -28,7 +28,15 @@ const FOLDER: &str = "/assets/";
 const BUILT_FOR: &str = "content=\"/api\"";
 
 /// The views with an address of their own.
-const VIEWS: [&str; 6] = ["/", "/approvals", "/oncall", "/audit", "/sources", "/rules"];
+const VIEWS: [&str; 7] = [
+    "/",
+    "/approvals",
+    "/oncall",
+    "/audit",
+    "/sources",
+    "/rules",
+    "/setup",
+];
 
 /// The views of one thing; its id follows.
 const DEEP_VIEWS: [&str; 2] = ["/i/", "/approvals/"];

@@ -25,6 +25,7 @@ async fn the_dashboard_is_there_while_its_module_is() {
         "/audit",
         "/oncall",
         "/sources",
+        "/setup",
         "/i/some-id",
     ] {
         let page = api.ask(&[&format!("GET {path}")], b"").await;
