@@ -29,6 +29,7 @@ function App() {
     { keys: "g u", says: "Go to the audit log", run: () => go("/audit") },
     { keys: "g r", says: "Go to the rules", run: () => go("/rules") },
     { keys: "g h", says: "Go to sources and modules", run: () => go("/sources") },
+    { keys: "g s", says: "Go to the set-up", run: () => go("/setup") },
     { keys: "Ctrl K", says: "Go to anything by name", run: openPalette },
     { keys: "?", says: "Show this sheet", run: () => set({ help: true }) },
   ]), []);

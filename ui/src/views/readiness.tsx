@@ -1,3 +1,4 @@
+import { Prose } from "../docs/prose";
 import type { Readiness } from "../setup";
 
 /** How far the server is set up, and what is missing. */
@@ -9,7 +10,7 @@ export function ReadinessView({ of, title }: { of: Readiness; title: string }) {
       <progress max={100} value={of.percent} aria-label={`How far the server is set up: ${title}`} />
       {missing.length > 0 && (
         <ul>
-          {missing.map((item) => <li key={item.id} data-impact={item.impact}><span class="state">{item.impact}</span> {item.label}{item.wayOut && <span class="hint">: {item.wayOut}</span>}</li>)}
+          {missing.map((item) => <li key={item.id} data-impact={item.impact}><span class="state">{item.impact}</span> {item.label}{item.wayOut && <span class="hint">: <Prose of={item.wayOut} /></span>}</li>)}
         </ul>
       )}
     </div>

@@ -26,6 +26,7 @@ pub(crate) fn run(setup: &Setup) -> Result<(), Failure> {
         warn!("{warning}");
     }
     if is_fresh {
+        make_place(&setup.path());
         warn!(
             "there is no configuration: nothing is read until the dashboard, or `opspilot-server init`, made one"
         );

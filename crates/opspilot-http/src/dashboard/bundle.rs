@@ -17,10 +17,10 @@ pub(super) const FILES: &[File] = &[
         brotli: include_bytes!("../../assets/app-a3278df24e21.css.br"),
     },
     File {
-        name: "app-4c98ab370bbc.js",
+        name: "app-e731c921ed7c.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-4c98ab370bbc.js"),
-        brotli: include_bytes!("../../assets/app-4c98ab370bbc.js.br"),
+        bytes: include_bytes!("../../assets/app-e731c921ed7c.js"),
+        brotli: include_bytes!("../../assets/app-e731c921ed7c.js.br"),
     },
     File {
         name: "icon-fb51cec459e0.svg",

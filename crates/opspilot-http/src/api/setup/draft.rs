@@ -23,18 +23,19 @@ struct Block {
     indent: usize,
 }
 
-/// A text in lines.
+/// A text in lines, and how lines end.
 #[derive(Debug)]
-pub(super) struct Draft(Vec<String>);
+pub(super) struct Draft(Vec<String>, &'static str);
 
 impl Draft {
     pub(super) fn of(text: &str) -> Self {
-        Self(text.lines().map(str::to_owned).collect())
+        let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+        Self(text.lines().map(str::to_owned).collect(), end)
     }
 
     pub(super) fn text(&self) -> String {
-        let mut text = self.0.join("\n");
-        text.push('\n');
+        let mut text = self.0.join(self.1);
+        text.push_str(self.1);
         text
     }
 
@@ -280,6 +281,10 @@ storage:
         assert_eq!(
             set("system:\n  name: x\n\n# end\n", "a.b", &json!({ "c": 1 })),
             "system:\n  name: x\nmodules:\n  a.b:\n    c: 1\n"
+        );
+        assert_eq!(
+            set("modules:\r\n", "a.b", &json!({ "c": 1 })),
+            "modules:\r\n  a.b:\r\n    c: 1\r\n"
         );
         assert_eq!(
             set("", "a.b", &json!({ "c": 1 })),

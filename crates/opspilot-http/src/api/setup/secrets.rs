@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 /// What stands where a value is not shown.
 const REDACTED: &str = "[redacted]";
 
+/// How much of a key is repeated in a fault, in bytes.
+const SHOWN: usize = 64;
+
 /// The names of all keys that hold secrets.
 #[derive(Debug, Default)]
 pub(super) struct SecretKeys(BTreeSet<String>);
@@ -58,18 +61,22 @@ impl SecretKeys {
 
     fn fault_at(&self, key: &str, value: &Value) -> Option<String> {
         let is_secret = self.0.contains(key);
+        let shown = key
+            .get(..key.floor_char_boundary(SHOWN))
+            .unwrap_or_default();
         match value {
-            Value::String(text) if is_secret && !is_reference(text) => Some(format!(
-                "`{key}` is a secret: write `${{NAME}}` for a variable of the server, or `${{file:/path}}`"
-            )),
-            Value::String(text) if !is_secret && text.contains("${") => Some(format!(
-                "`{key}` is shown to people: write it without `${{…}}`"
-            )),
             Value::Array(items) => items.iter().find_map(|item| self.fault_at(key, item)),
             Value::Object(entries) => entries.iter().find_map(|(inner, value)| {
                 // The values of a secret map are secrets, whatever they are called.
                 self.fault_at(if is_secret { key } else { inner }, value)
             }),
+            Value::String(text) if is_secret && is_reference(text) => None,
+            Value::String(text) if !is_secret && text.contains("${") => Some(format!(
+                "`{shown}` is shown to people: write it without `${{…}}`"
+            )),
+            _ if is_secret => Some(format!(
+                "`{shown}` is a secret: write `${{NAME}}` for a variable of the server, or `${{file:/path}}`"
+            )),
             _ => None,
         }
     }
@@ -199,6 +206,7 @@ mod tests {
             json!({ "token": "${TOKEN}s3cret" }),
             json!({ "token": "${TOKEN:-s3cret}" }),
             json!({ "token": "" }),
+            json!({ "token": 7 }),
             json!({ "token": "${file:relative}" }),
             json!({ "headers": { "url": "s3cret" } }),
             json!({ "a": [{ "token": "s3cret" }] }),
