@@ -56,10 +56,9 @@ export function SetUp() {
 function File({ wish, keep, digest }: { wish: Wish; keep(expected: string | null): Promise<void>; digest: string | null }) {
   const [seen, see] = useState<Preview | null>(null);
   const [trouble, setTrouble] = useState("");
+  const [refused, refuse] = useState("");
   const turn = useRef(0);
   const key = JSON.stringify(wish);
-  const current = useRef(key);
-  current.current = key;
   const [shownFor, setShownFor] = useState("");
   const look = (): void => {
     const mine = ++turn.current;
@@ -69,14 +68,18 @@ function File({ wish, keep, digest }: { wish: Wish; keep(expected: string | null
     );
   };
   useEffect(() => {
+    refuse("");
     const timer = setTimeout(look, REST);
     return () => { clearTimeout(timer); turn.current += 1; };
   }, [key, digest]);
   const run = async (): Promise<void> => {
+    refuse("");
     try {
       if (seen) await keep(seen.file.digest);
     } catch (error) {
-      setTrouble(why(error));
+      // It is shown anew before it can be saved again.
+      refuse(why(error));
+      setShownFor("");
       look();
     }
   };
@@ -85,6 +88,7 @@ function File({ wish, keep, digest }: { wish: Wish; keep(expected: string | null
   const nothing = isFresh && !seen.diff.length;
   return (
     <Section title="The file">
+      {refused && <p class="trouble faults" role="alert">Not saved: <Text of={refused} /></p>}
       {trouble && <p class="trouble faults" role="alert"><Text of={trouble} /></p>}
       {!seen && !trouble && <Empty title="Reading…" />}
       {seen && (

@@ -17,7 +17,7 @@ pub(super) fn offers() -> Vec<Offer> {
     let journal = journal.filter(|_| Path::new(&reader).is_file());
     let offer = |folder: &&str| Offer {
         name: "the journal of this machine".to_owned(),
-        note: Some(format!("in `{folder}`")),
+        note: Some(format!("in {folder}")),
         options: json!({}),
     };
     journal.map(offer).into_iter().collect()

@@ -17,10 +17,10 @@ pub(super) const FILES: &[File] = &[
         brotli: include_bytes!("../../assets/app-a3278df24e21.css.br"),
     },
     File {
-        name: "app-e731c921ed7c.js",
+        name: "app-7f35767dabd7.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-e731c921ed7c.js"),
-        brotli: include_bytes!("../../assets/app-e731c921ed7c.js.br"),
+        bytes: include_bytes!("../../assets/app-7f35767dabd7.js"),
+        brotli: include_bytes!("../../assets/app-7f35767dabd7.js.br"),
     },
     File {
         name: "icon-fb51cec459e0.svg",
