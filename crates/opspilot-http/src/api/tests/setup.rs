@@ -65,6 +65,7 @@ impl Module for Reader {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(dead_code, reason = "only its form matters")]
 struct Channels {
     /// Channels.
     channels: Vec<Channel>,
