@@ -18,10 +18,12 @@ const FLAGS = [
 async function fresh(context) {
   const folder = join(import.meta.dirname, "../../crates/opspilot-http/assets");
   await context.route(/\/assets\//, (route) => route.fulfill({ path: join(folder, new URL(route.request().url()).pathname.split("/").pop()) }));
-  await context.route((url) => !url.pathname.startsWith("/api") && !url.pathname.startsWith("/assets"), async (route) => {
+  const page = (which, name) => context.route(which, async (route) => {
     const response = await route.fetch();
-    await route.fulfill({ response, body: readFileSync(join(folder, "index.html"), "utf8") });
+    await route.fulfill({ response, body: readFileSync(join(folder, name), "utf8") });
   });
+  await page((url) => !url.pathname.startsWith("/api") && !url.pathname.startsWith("/assets"), "index.html");
+  await page((url) => url.pathname === "/api/docs", "docs.html");
 }
 
 export class Browser {

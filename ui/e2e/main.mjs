@@ -5,9 +5,11 @@ import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 
 import { Browser } from "./browser.mjs";
+import { docs } from "./docs.mjs";
 import { HOSTILE } from "./hostile.mjs";
 import { plant } from "./plant.mjs";
 import { rules } from "./rules.mjs";
+import { setUp } from "./setup.mjs";
 import { Site, sleep, until } from "./site.mjs";
 import { many, work } from "./work.mjs";
 
@@ -267,6 +269,8 @@ await test("hostile lines are inert", async () => {
 
 await work(parts);
 await plant(parts);
+await docs(parts);
+await setUp(parts);
 
 for (const [name, theme] of [["dark", "dark"], ["light", "light"]]) {
   await test(`axe finds nothing in ${name}`, async () => {
@@ -280,7 +284,7 @@ for (const [name, theme] of [["dark", "dark"], ["light", "light"]]) {
       const { requests } = await site.ask("vera", "GET", "/approvals");
       const { incidents } = await site.ask("vera", "GET", "/incidents?severity=critical");
       const drawn = await site.ask("vera", "GET", "/incidents?q=processor");
-      for (const path of ["/", `/i/${encodeURIComponent(incidents[0].id)}`, "/approvals", `/approvals/${requests[0].id}`, "/oncall", "/audit", "/sources", "/rules", `/i/${encodeURIComponent(drawn.incidents[0].id)}?chart`]) {
+      for (const path of ["/", `/i/${encodeURIComponent(incidents[0].id)}`, "/approvals", `/approvals/${requests[0].id}`, "/oncall", "/audit", "/sources", "/rules", "/setup", `/i/${encodeURIComponent(drawn.incidents[0].id)}?chart`]) {
         await page.goto(path);
         await page.locator(".pulse.live").waitFor();
         await sleep(250);

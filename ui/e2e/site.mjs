@@ -13,7 +13,7 @@ const BINARY = process.env.OPSPILOT_SERVER;
 /** How long the server may take to begin, in milliseconds. */
 const PATIENCE = 20_000;
 
-async function freePort() {
+export async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address();

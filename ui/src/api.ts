@@ -47,7 +47,7 @@ async function problem(response: Response): Promise<Problem> {
   return new Problem(response.status, body.code ?? "", said || `the server answered ${response.status}`, body.faults ?? []);
 }
 
-async function ask(method: string, path: string, body?: unknown, more: HeadersInit = {}): Promise<Response> {
+async function ask(method: string, path: string, body?: unknown, more: HeadersInit = {}, patience = PATIENCE): Promise<Response> {
   const headers = new Headers(more);
   if (method !== "GET" && csrf) headers.set("x-csrf-token", csrf);
   if (body !== undefined) headers.set("content-type", "application/json");
@@ -57,7 +57,7 @@ async function ask(method: string, path: string, body?: unknown, more: HeadersIn
     credentials: "same-origin",
     cache: "no-store",
     redirect: "error",
-    signal: AbortSignal.timeout(PATIENCE),
+    signal: AbortSignal.timeout(patience),
   };
   if (body !== undefined) request.body = JSON.stringify(body);
   let response: Response;
@@ -77,9 +77,9 @@ export async function get<T>(path: string): Promise<T> {
 }
 
 /** Changes something. `once` names the wish, so that it counts once however often it is sent. */
-export async function post<T>(path: string, body: unknown = {}, once?: string): Promise<T> {
+export async function post<T>(path: string, body: unknown = {}, once?: string, patience?: number): Promise<T> {
   const more: HeadersInit = once ? { "idempotency-key": once } : {};
-  return (await ask("POST", path, body, more)).json();
+  return (await ask("POST", path, body, more, patience)).json();
 }
 
 export async function put<T>(path: string, body: unknown): Promise<T> {

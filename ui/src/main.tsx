@@ -2,7 +2,7 @@ import { render } from "preact";
 import { useEffect } from "preact/hooks";
 
 import { onSignedOut } from "./api";
-import { begin, leave } from "./data";
+import { begin, enter, leave } from "./data";
 import { bind, press } from "./keys";
 import { show } from "./settings";
 import { arrived, go, set, useStore } from "./store";
@@ -13,6 +13,7 @@ import { OnCall } from "./views/oncall";
 import { openPalette } from "./views/palette";
 import { Empty, Link } from "./views/parts";
 import { Rules } from "./views/rules";
+import { SetUp } from "./views/setup";
 import { Shell } from "./views/shell";
 import { SignIn } from "./views/signin";
 import { Sources } from "./views/sources";
@@ -28,13 +29,14 @@ function App() {
     { keys: "g u", says: "Go to the audit log", run: () => go("/audit") },
     { keys: "g r", says: "Go to the rules", run: () => go("/rules") },
     { keys: "g h", says: "Go to sources and modules", run: () => go("/sources") },
+    { keys: "g s", says: "Go to the set-up", run: () => go("/setup") },
     { keys: "Ctrl K", says: "Go to anything by name", run: openPalette },
     { keys: "?", says: "Show this sheet", run: () => set({ help: true }) },
   ]), []);
   if (who === undefined) {
     return <main class="signin"><Empty title={link === "lost" ? "The server cannot be reached; trying again…" : "Opening…"} /></main>;
   }
-  if (who === null) return <SignIn />;
+  if (who === null) return <SignIn enter={enter} />;
   return <Shell><View path={path} /></Shell>;
 }
 
@@ -45,6 +47,7 @@ function View({ path }: { path: string }) {
   if (path === "/audit") return <Audit />;
   if (path === "/rules") return <Rules />;
   if (path === "/sources") return <Sources />;
+  if (path === "/setup") return <SetUp />;
   return <Empty title="There is no such page."><p><Link to="/" class="button">To the incidents</Link></p></Empty>;
 }
 

@@ -65,6 +65,7 @@ export interface Report {
   restarted?: string[];
   stopped?: string[];
   needsRestart?: string[];
+  failed?: { module: string; reason: string }[];
   warnings?: string[];
 }
 
@@ -86,6 +87,7 @@ export function changes(report: Report): string[] {
   const row = (said: string, ids: string[] | undefined): string[] => (ids?.length ? [`${said}: ${ids.join(", ")}`] : []);
   const lines = [
     ...row("Started", report.started), ...row("Started again", report.restarted), ...row("Stopped", report.stopped),
+    ...(report.failed ?? []).map(({ module, reason }) => `Does not start, and is tried again: ${module}: ${reason}`),
     ...row("Waits for the next start of the server", report.needsRestart), ...row("Doubtful", report.warnings),
   ];
   if (report.message) lines.push(report.message);

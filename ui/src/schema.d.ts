@@ -636,6 +636,15 @@ export interface components {
             nextCursor?: string;
             notifications: components["schemas"]["Delivery"][];
         };
+        /** @description One thing that a module could be used for here, found without any configuration. */
+        Offer: {
+            /** @description What it is: a path, an address, a service. It holds no secret. */
+            name: string;
+            /** @description What is worth to know of it. */
+            note?: string;
+            /** @description The options with which the module uses it. */
+            options: unknown;
+        };
         /** @description Who is on call at a moment. */
         OnCall: {
             at: components["schemas"]["Timestamp"];
@@ -1072,6 +1081,106 @@ export interface components {
              */
             examined: number;
             stopped?: string;
+        };
+        Setup: {
+            file: components["schemas"]["SetupFile"];
+            readiness: components["schemas"]["SetupReadiness"];
+            /** @description Every connector that is built in. */
+            sources: components["schemas"]["SetupSource"][];
+        };
+        /** @description A reload that goes on. */
+        SetupBegun: {
+            message: string;
+        };
+        /** @description What happened to a line. */
+        SetupChange: "same" | "added" | "removed" | "gap";
+        /** @description A line of a comparison. */
+        SetupDiffLine: {
+            /** @description What happened to it. */
+            change: components["schemas"]["SetupChange"];
+            /** @description The line, without secrets. */
+            text: string;
+        };
+        /** @description The configuration file. */
+        SetupFile: {
+            /** @description The SHA-256 of what it says; `null` if there is none yet. */
+            digest: components["schemas"]["Digest"] | null;
+            /** @description Why it cannot be saved, and what to do instead. */
+            obstacle?: string;
+            /** @description Its path, as the server was told it. */
+            path: string;
+        };
+        /** @description How much something matters. */
+        SetupImpact: "critical" | "high" | "medium";
+        /** @description Something that a server needs, or is better with. */
+        SetupItem: {
+            /** @description Whether it is there. */
+            done: boolean;
+            /** @description Its name. */
+            id: string;
+            /** @description How much it matters. */
+            impact: components["schemas"]["SetupImpact"];
+            /** @description What it is. */
+            label: string;
+            /** @description What to do where it is not. */
+            wayOut?: string;
+        };
+        /** @description The configuration as it would be. */
+        SetupPreview: {
+            /** @description What would change, with some lines around it. */
+            diff: components["schemas"]["SetupDiffLine"][];
+            /** @description What `opspilot-server check` would find wrong. */
+            faults: unknown[];
+            file: components["schemas"]["SetupFile"];
+            /** @description The modules that would run. */
+            modules: string[];
+            /** @description Whether there is no fault. */
+            ok: boolean;
+            readiness: components["schemas"]["SetupReadiness"];
+            /** @description What it would find doubtful. */
+            warnings: unknown[];
+        };
+        /** @description How far the server is set up. */
+        SetupReadiness: {
+            /** @description Everything that counts, the most important first. */
+            items: components["schemas"]["SetupItem"][];
+            /**
+             * Format: uint32
+             * @description How much of it is done, in percent; at most 50 while something critical is missing.
+             */
+            percent: number;
+            /** @description Whether nothing critical is missing. */
+            ready: boolean;
+        };
+        /** @description A connector, and what this machine has for it. */
+        SetupSource: {
+            description: string;
+            id: string;
+            offers: components["schemas"]["Offer"][];
+            /** @description Whether it runs. */
+            running: boolean;
+        };
+        /** @description One thing that was tried. */
+        SetupTrial: {
+            /** @description What is wrong, and the way out. */
+            fault?: string;
+            /** @description The module that would use it. */
+            module: string;
+            /** @description What it is. */
+            name: string;
+            /** @description What is worth to know although it works. */
+            note?: string;
+            /** @description Whether it works. */
+            ok: boolean;
+        };
+        /** @description What came of trying. */
+        SetupTried: {
+            /** @description What is wrong with the configuration itself: then nothing was tried. */
+            faults: unknown[];
+            /** @description Whether all is well. */
+            ok: boolean;
+            /** @description Each thing that was tried. */
+            trials: components["schemas"]["SetupTrial"][];
         };
         /** @description How bad an incident is. */
         Severity: "info" | "warning" | "critical";

@@ -62,7 +62,7 @@ fn dispatch(setup: &Setup, command: Command) -> Result<(), Failure> {
         Command::Key { server, command } => command::key::key(setup, &server, &command),
         Command::Token { server, command } => command::token::token(setup, &server, &command),
         Command::Replay(arguments) => command::replay::replay(setup, &arguments),
-        Command::Init(arguments) => command::init::init(&arguments),
+        Command::Init(arguments) => command::init::init(setup, &arguments),
         Command::Modules => command::modules::modules(setup),
         Command::Schema(arguments) => command::schema::schema(setup, &arguments),
         Command::Version => command::version::version(setup),

@@ -1,5 +1,6 @@
 //! What every command starts from: the modules, the environment and the configuration.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use opspilot_core::config::{self, ConfigErrors, Environment, Loaded};
@@ -28,6 +29,25 @@ impl Setup {
         named
             .or_else(from_variable)
             .unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG))
+    }
+
+    /// True if no configuration was named and there is none in the usual place: the dashboard sets such a server up.
+    pub(crate) fn is_fresh(&self) -> bool {
+        let is_named = self.config.is_some() || self.environment.get(CONFIG_VARIABLE).is_some();
+        let found = self.path().symlink_metadata();
+        let is_missing = found.is_err_and(|error| error.kind() == ErrorKind::NotFound);
+        !is_named && is_missing
+    }
+
+    /// Reads the configuration to start with: what modules do by themselves, where there is none yet.
+    pub(crate) fn load_to_start(&self) -> Result<Loaded, ConfigErrors> {
+        match self.is_fresh() {
+            true => {
+                let known = self.registry.known_modules();
+                config::load_text("{}", &self.path(), &self.environment, &known)
+            }
+            false => self.load(),
+        }
     }
 
     /// Reads the configuration.

@@ -20,6 +20,7 @@ mod fingerprint;
 pub(crate) mod fuzz;
 mod meters;
 mod multiline;
+mod offer;
 mod paths;
 mod position;
 mod rotation;
@@ -34,7 +35,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use opspilot_core::module::{
-    BuildError, Category, Context, Manifest, Module, RunError, Trial, TrialContext,
+    BuildError, Category, Context, Manifest, Module, Offer, RunError, Trial, TrialContext,
 };
 use opspilot_core::signal::BufferPool;
 use tokio::sync::Notify;
@@ -75,6 +76,10 @@ impl Module for FileTail {
     fn new(config: Config) -> Result<Self, BuildError> {
         config.check()?;
         Ok(Self { config })
+    }
+
+    fn offers() -> Vec<Offer> {
+        offer::offers()
     }
 
     async fn trial(&mut self, cx: &TrialContext) -> Vec<Trial> {

@@ -23,13 +23,14 @@ mod gather;
 mod meters;
 #[cfg(feature = "journald")]
 mod native;
+mod offer;
 mod progress;
 mod source;
 mod trial;
 
 use async_trait::async_trait;
 use opspilot_core::module::{
-    BuildError, Category, Context, Manifest, Module, RunError, Trial, TrialContext,
+    BuildError, Category, Context, Manifest, Module, Offer, RunError, Trial, TrialContext,
 };
 
 pub use config::{Backend, Config};
@@ -65,6 +66,10 @@ impl Module for Journald {
     fn new(config: Config) -> Result<Self, BuildError> {
         let filter = config.check()?;
         Ok(Self { config, filter })
+    }
+
+    fn offers() -> Vec<Offer> {
+        offer::offers()
     }
 
     async fn trial(&mut self, cx: &TrialContext) -> Vec<Trial> {

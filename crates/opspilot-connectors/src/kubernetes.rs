@@ -30,6 +30,8 @@ mod logs;
 #[cfg(feature = "kubernetes")]
 mod meters;
 #[cfg(feature = "kubernetes")]
+mod offer;
+#[cfg(feature = "kubernetes")]
 mod outlet;
 #[cfg(feature = "kubernetes")]
 mod progress;
@@ -43,7 +45,7 @@ mod wire;
 use async_trait::async_trait;
 use opspilot_core::module::{BuildError, Category, Context, Manifest, Module, RunError};
 #[cfg(feature = "kubernetes")]
-use opspilot_core::module::{Trial, TrialContext};
+use opspilot_core::module::{Offer, Trial, TrialContext};
 
 pub use config::{Config, PodLogs};
 
@@ -89,6 +91,11 @@ impl Module for Kubernetes {
             opspilot_core::config::KeyPath::default(),
             "built without the feature `kubernetes`: build with it, or switch the module off",
         ))
+    }
+
+    #[cfg(feature = "kubernetes")]
+    fn offers() -> Vec<Offer> {
+        offer::offers()
     }
 
     #[cfg(feature = "kubernetes")]

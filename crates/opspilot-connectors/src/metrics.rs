@@ -34,7 +34,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use opspilot_core::metrics::MetricSpec;
 use opspilot_core::module::{
-    BuildError, Category, Context, HealthStatus, Manifest, Module, RunError, Trial, TrialContext,
+    BuildError, Category, Context, HealthStatus, Manifest, Module, Offer, RunError, Trial,
+    TrialContext,
 };
 use opspilot_core::signal::{Ack, LogBatch, LogBatchBuilder, LogSource};
 use opspilot_core::storage::{CollectionSpec, Record};
@@ -104,6 +105,16 @@ impl Module for Metrics {
     fn new(config: Config) -> Result<Self, BuildError> {
         config.check()?;
         Ok(Self { config, run: 0 })
+    }
+
+    fn offers() -> Vec<Offer> {
+        let offer = |_| Offer {
+            name: "processor, memory, disks, network of this machine".to_owned(),
+            note: None,
+            options: serde_json::json!({}),
+        };
+        let there = std::fs::File::open("/proc/stat").ok();
+        there.map(offer).into_iter().collect()
     }
 
     async fn trial(&mut self, cx: &TrialContext) -> Vec<Trial> {

@@ -23,6 +23,7 @@ pub mod framing;
 pub(crate) mod fuzz;
 pub mod header;
 mod meters;
+mod offer;
 mod positions;
 mod shared;
 mod trial;
@@ -32,7 +33,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use opspilot_core::module::{
-    BuildError, Category, Context, Manifest, Module, RunError, Trial, TrialContext,
+    BuildError, Category, Context, Manifest, Module, Offer, RunError, Trial, TrialContext,
 };
 use tokio::time::MissedTickBehavior;
 
@@ -85,6 +86,10 @@ impl Module for Syslog {
             endpoints,
             open: None,
         })
+    }
+
+    fn offers() -> Vec<Offer> {
+        offer::offers()
     }
 
     async fn trial(&mut self, cx: &TrialContext) -> Vec<Trial> {

@@ -8,11 +8,13 @@ mod context;
 mod error;
 mod factory;
 mod manifest;
+mod offer;
 mod order;
 mod registry;
 mod requests;
 mod system;
 mod trial;
+mod trials;
 
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
@@ -24,6 +26,7 @@ pub use context::{Access, Context, Tasks};
 pub use error::{BuildError, RunError};
 pub use factory::{DynModule, Factory};
 pub use manifest::{Category, Manifest};
+pub use offer::Offer;
 pub use order::OrderError;
 pub use registry::{Registry, Unfit};
 pub use requests::{FailedStart, ReloadError, ReloadReport, Request, Requests, RestartError};
@@ -31,6 +34,7 @@ pub use system::METRICS as SYSTEM_METRICS;
 pub(crate) use system::Watched;
 pub use system::{ModuleStatus, System};
 pub use trial::{Found, Trial, TrialContext, can_write_file, can_write_folder};
+pub use trials::{Tried, try_modules};
 
 pub use crate::event::ModuleState;
 pub use crate::health::{Health, HealthReporter, HealthStatus};
@@ -71,6 +75,15 @@ pub trait Module: Send + 'static {
         Self: Sized,
     {
         None
+    }
+
+    /// What this machine has that the module could be used for, for a first configuration. It may block, changes nothing
+    /// and reads no more than it needs to be sure.
+    fn offers() -> Vec<Offer>
+    where
+        Self: Sized,
+    {
+        Vec::new()
     }
 
     /// Tries once what the options lead to, for `opspilot-server check --online`: a file is read, an address is listened on

@@ -42,6 +42,7 @@ mod rules;
 mod runs;
 mod saved;
 mod session;
+mod setup;
 mod socket;
 mod sources;
 mod state;

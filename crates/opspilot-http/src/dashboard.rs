@@ -4,6 +4,7 @@
 //! interface it uses like any other client; this module is its switch.
 
 mod bundle;
+mod encoding;
 mod site;
 
 use async_trait::async_trait;
@@ -13,7 +14,8 @@ use opspilot_core::module::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub(crate) use self::site::{Site, pack, takes_gzip};
+pub(crate) use self::encoding::{pack, takes_gzip};
+pub(crate) use self::site::Site;
 
 const ID: &str = "ui.dashboard";
 

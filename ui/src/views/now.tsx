@@ -182,6 +182,7 @@ function Needs() {
 function Calm({ filter }: { filter: Filter }) {
   const modules = useStore((state) => state.modules);
   const any = useStore((state) => state.incidents.size);
+  const isAdmin = useStore((state) => state.who?.role === "admin");
   const tick = useTick(1_000);
   const usual = query(filter) === "" || query({ ...filter, statuses: ACTIVE }) === "";
   if (any && !usual) {
@@ -198,7 +199,10 @@ function Calm({ filter }: { filter: Filter }) {
         {latest && sources.length > 0 ? <>; sources last spoke {age(latest, tick)} ago</> : null}.
       </p>
       {down.map((one) => <p class="trouble"><b>{one.id}</b> is {one.status}{one.message ? <>: <Text of={one.message} /></> : null}</p>)}
-      {!sources.length && <p>Nothing is read yet: switch a connector on in the configuration, for example <code>connector.fileTail</code>.</p>}
+      {!sources.length && <p>Nothing is read yet.</p>}
+      {!sources.length && (isAdmin
+        ? <p><Link to="/setup" class="button primary">Set up what is read, and who is told</Link></p>
+        : <p>An administrator can set up what is read, at <code>/setup</code>.</p>)}
     </Empty>
   );
 }

@@ -27,7 +27,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
   const path = useStore((state) => state.path);
   const here = path.startsWith("/i/") ? "/" : `/${path.split("/")[1] ?? ""}`;
   const waiting = useStore((state) => [...state.proposals.values()].filter((one) => one.status === "pending").length + state.changes.filter(isWaiting).length);
-  const view = VIEWS.find((one) => one.to === here);
+  const view = VIEWS.find((one) => one.to === here) ?? (here === "/setup" ? { name: "Set up" } : undefined);
   useEffect(() => {
     document.title = `${view?.name ?? "OpsPilot"} · OpsPilot`;
   }, [view]);

@@ -1,10 +1,10 @@
 import { useState } from "preact/hooks";
 
 import { signIn } from "../api";
-import { enter } from "../data";
+import type { Who } from "../types";
 
 /** The way in: an API key, which is sent once and never kept here. */
-export function SignIn() {
+export function SignIn({ enter }: { enter(who: Who): void }) {
   const [trouble, set] = useState("");
   const [busy, work] = useState(false);
   const submit = async (event: SubmitEvent): Promise<void> => {

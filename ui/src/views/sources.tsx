@@ -10,7 +10,7 @@ import type { DeadLetter } from "../types";
 import { Ask } from "./ask";
 import { Deliveries } from "./deliveries";
 import { Module } from "./module";
-import { Ago, Do, Empty, Section, Text } from "./parts";
+import { Ago, Do, Empty, Link, Section, Text } from "./parts";
 import { TopologyView } from "./topology";
 
 /** How often what flows is looked at, in milliseconds. */
@@ -34,7 +34,12 @@ export function Sources() {
     <div class="page" tabIndex={0}>
       <header class="page-head">
         <h1>Sources and modules</h1>
-        {isAdmin && <button type="button" class="button" onClick={() => ask(true)}>Read the configuration again</button>}
+        {isAdmin && (
+          <span class="deeds">
+            <Link to="/setup" class="button">Set up</Link>
+            <button type="button" class="button" onClick={() => ask(true)}>Read the configuration again</button>
+          </span>
+        )}
       </header>
       {asking && <Reload close={() => { ask(false); readModules().catch(() => undefined); }} />}
       {!modules.length && <Empty title="Reading…" />}

@@ -1,5 +1,7 @@
 //! `run`: the server.
 
+use std::path::Path;
+
 use anyhow::Context as _;
 use opspilot_core::clock::SystemClock;
 use opspilot_core::config::{Config, StorageEngine};
@@ -16,11 +18,18 @@ use crate::setup::Setup;
 use crate::{output, telemetry};
 
 pub(crate) fn run(setup: &Setup) -> Result<(), Failure> {
-    let loaded = setup.load()?;
+    let is_fresh = setup.is_fresh();
+    let loaded = setup.load_to_start()?;
     let metrics = Metrics::default();
     let _messages = telemetry::start(setup, &loaded.config.logging, &metrics)?;
     for warning in &loaded.warnings {
         warn!("{warning}");
+    }
+    if is_fresh {
+        make_place(&setup.path());
+        warn!(
+            "there is no configuration: nothing is read until the dashboard, or `opspilot-server init`, made one"
+        );
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -32,6 +41,14 @@ pub(crate) fn run(setup: &Setup) -> Result<(), Failure> {
         runtime.shutdown_background();
     }
     result
+}
+
+/// Makes the folder that the first configuration will be in. Where that fails, the dashboard says what is in the way.
+fn make_place(path: &Path) {
+    let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+    if let Err(error) = made {
+        warn!(path = %path.display(), error = %chain(&error), "the folder of the configuration cannot be made");
+    }
 }
 
 async fn serve(setup: &Setup, config: Config, metrics: Metrics) -> Result<(), Failure> {
@@ -53,7 +70,11 @@ async fn serve(setup: &Setup, config: Config, metrics: Metrics) -> Result<(), Fa
     };
     let engine = config.storage.engine;
     let mut server = Runtime::start(parts, config).await?;
-    greet(&server, &format!("{engine:?}").to_lowercase());
+    greet(
+        &server,
+        &format!("{engine:?}").to_lowercase(),
+        setup.is_fresh(),
+    );
     drive(setup, &mut server, &mut signals).await;
     info!("stopping; a second signal ends at once");
     tokio::select! {
@@ -141,7 +162,7 @@ async fn reload(
 }
 
 /// Tells the person at the terminal where to look.
-fn greet(server: &Runtime, engine: &str) {
+fn greet(server: &Runtime, engine: &str, is_fresh: bool) {
     let modules = server.system().modules();
     let running = modules.len().saturating_sub(1);
     output::line(format!(
@@ -157,6 +178,9 @@ fn greet(server: &Runtime, engine: &str) {
         let has_page = modules.iter().any(|module| module.id == "ui.dashboard");
         if let Some(page) = page_of(url).filter(|_| has_page) {
             output::line(format!("  dashboard  {page}"));
+            if is_fresh {
+                output::line(format!("  set up     {page}setup"));
+            }
         }
         output::line(format!("  API        {url}"));
         output::line(format!("  incidents  {url}/incidents"));

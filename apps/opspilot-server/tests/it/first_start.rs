@@ -88,3 +88,41 @@ fn init_writes_what_a_start_needs_and_replaces_nothing_unasked() {
     assert_eq!(Ended::run(site.folder(), &["init", "--force"]).code(), 0);
     assert_ne!(site.read("config/default.yaml"), "mine");
 }
+
+#[test]
+fn a_server_without_a_configuration_is_set_up_over_its_api() {
+    let site = Site::new();
+    let log = site.write("app.log", "an old line\n");
+    let mut command = command(&[]);
+    command
+        .current_dir(site.folder())
+        .env("OPSPILOT_MODULES_UI_API_PORT", "0");
+    let mut server = Server::spawn(&site, &mut command);
+    server.wait_until_ready();
+    let found = server.get("/setup").json();
+    assert_eq!(found["file"]["digest"], Value::Null, "{found:#}");
+    assert_eq!(found["readiness"]["ready"], false);
+    let wish = serde_json::json!({
+        "sources": { "connector.fileTail": { "paths": [log], "fromBeginning": true } },
+        "channels": [{ "id": "console", "type": "console", "events": ["incident.created"] }],
+        "expected": null,
+    });
+    let saved = server.post("/setup/save", &wish.to_string());
+    assert_eq!(saved.status, 200, "{saved:?}");
+    site.append("app.log", "2026-02-20T12:00:00Z ERROR broken\n");
+    let incidents = server.until_incidents(1);
+    assert_eq!(incidents[0]["title"], "Errors in a log");
+    assert_eq!(server.get("/setup").json()["readiness"]["ready"], true);
+    server.stop();
+    let checked = Ended::run(site.folder(), &["check"]);
+    assert_eq!(checked.code(), 0, "{}", checked.stderr);
+    assert!(!checked.stderr.contains("warning"), "{}", checked.stderr);
+    // A file that was named and is not there is no fresh start.
+    let missing = Ended::run(site.folder(), &["--config", "typo.yaml"]);
+    assert_eq!(missing.code(), 2);
+    assert!(
+        missing.stderr.contains("no such configuration file"),
+        "{}",
+        missing.stderr
+    );
+}

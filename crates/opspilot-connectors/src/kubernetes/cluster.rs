@@ -14,6 +14,7 @@ use kube::core::Request;
 use kube::core::params::{ListParams, WatchParams};
 use kube::core::subresource::LogParams;
 
+pub(super) use self::access::ACCOUNT;
 pub(super) use self::arriving::Arriving;
 pub(super) use self::trouble::{Trouble, TroubleKind, refusal};
 use super::config::Config;

@@ -21,9 +21,10 @@ use tracing::{info, warn};
 
 use self::disk::{Place, Swapped};
 use self::obstacle::obstacle;
-use super::{Registry, ReloadError, ReloadReport, System, Tasks};
+use super::{Registry, ReloadError, ReloadReport, System, Tasks, Tried, try_modules};
 use crate::bus::PublishError;
-use crate::config::{ConfigErrors, Environment, Fault, load_text};
+use crate::clock::Clock;
+use crate::config::{ConfigErrors, Environment, Fault, Loaded, load_text};
 use crate::error::chain;
 use crate::safety::action::Digest;
 use crate::safety::audit::{Audit, Record};
@@ -160,6 +161,24 @@ impl ConfigFile {
         self.blocking(move |inner| inner.check(&text)).await
     }
 
+    /// Tries once what some modules would reach if the file said `text`, as `opspilot-server check --online` does.
+    ///
+    /// # Errors
+    /// Every fault of the text; then nothing was tried.
+    pub async fn try_out(
+        &self,
+        text: String,
+        modules: Vec<&'static str>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Vec<Tried>, ConfigErrors> {
+        let loaded = self.blocking(move |inner| inner.load(&text)).await?;
+        let wanted = loaded.config.enabled_modules();
+        let wanted = wanted.filter(|options| modules.contains(&options.id()));
+        let system = &self.0.system;
+        let is_running = |id: &str| system.module(id).is_some();
+        try_modules(&self.0.registry, wanted, clock, is_running).await
+    }
+
     /// Checks a new text, puts it in the file's place and reloads it. The text before is kept beside the file, as
     /// `FILE.previous`. With a report that names modules as `failed` the new text is in use, and those are tried again.
     ///
@@ -277,9 +296,14 @@ impl Inner {
         Place::new(&self.source.path)
     }
 
-    fn check(&self, text: &str) -> Result<Checked, ConfigErrors> {
+    fn load(&self, text: &str) -> Result<Loaded, ConfigErrors> {
         let ConfigSource { path, environment } = &self.source;
-        let loaded = load_text(text, path, environment, &self.registry.known_modules())?;
+        load_text(text, path, environment, &self.registry.known_modules())
+    }
+
+    fn check(&self, text: &str) -> Result<Checked, ConfigErrors> {
+        let path = &self.source.path;
+        let loaded = self.load(text)?;
         let modules = self.registry.prove(&loaded.config).map_err(|unfit| {
             let origin = crate::config::Origin::File {
                 path: path.display().to_string().into(),

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Context, Manifest, Module, RunError, Trial, TrialContext};
+use super::{Context, Manifest, Module, Offer, RunError, Trial, TrialContext};
 use crate::config::{ConfigErrors, ModuleOptions, ModuleSchema};
 use crate::rules::RuleKind;
 
@@ -12,6 +12,7 @@ pub struct Factory {
     manifest: &'static Manifest,
     schema: fn() -> schemars::Schema,
     rules: fn() -> Option<&'static dyn RuleKind>,
+    offers: fn() -> Vec<Offer>,
     build: fn(&ModuleOptions) -> Result<Box<dyn DynModule>, ConfigErrors>,
 }
 
@@ -56,6 +57,7 @@ impl Factory {
             manifest: Promoted::<M>::MANIFEST,
             schema: || schemars::schema_for!(M::Config),
             rules: M::rules,
+            offers: M::offers,
             build: |options| {
                 let module = M::new(options.parse()?).map_err(|error| error.located(options))?;
                 Ok(Box::new(module))
@@ -79,6 +81,12 @@ impl Factory {
     #[must_use]
     pub fn rules(&self) -> Option<&'static dyn RuleKind> {
         (self.rules)()
+    }
+
+    /// What this machine has that the module could be used for. It blocks.
+    #[must_use]
+    pub fn offers(&self) -> Vec<Offer> {
+        (self.offers)()
     }
 
     /// What the configuration must know of the module.

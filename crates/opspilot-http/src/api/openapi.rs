@@ -5,6 +5,7 @@
 //! itself, to tell every fault of a request at once. Tests compare what the handlers know with what the document says.
 
 mod component;
+mod docs;
 mod input;
 mod operation;
 mod responses;
@@ -15,6 +16,7 @@ use axum::response::IntoResponse as _;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+pub(super) use self::docs::{DOCS, docs};
 use self::responses::Responses;
 use super::answer::{Answer, encode};
 use super::etag::{Condition, ETag};

@@ -65,9 +65,11 @@ async fn elsewhere(
     headers: HeaderMap,
 ) -> Response {
     let is_read = matches!(method, Method::GET | Method::HEAD);
-    let site = state.site.as_ref().filter(|_| is_read);
-    let site = site.filter(|_| dashboard::is_on(&state.cx.system));
-    let found = site.and_then(|site| site.answer(uri.path(), &headers));
+    let found = state.site.as_ref().filter(|_| is_read).and_then(|site| {
+        let is_on = dashboard::is_on(&state.cx.system);
+        let view = || site.view(uri.path(), &headers).filter(|_| is_on);
+        site.file(uri.path(), &headers).or_else(view)
+    });
     found.unwrap_or_else(|| Problem::of(Code::NOT_FOUND).into_response())
 }
 

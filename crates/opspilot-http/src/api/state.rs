@@ -77,7 +77,7 @@ pub(super) struct Shared {
     heavy: Semaphore,
     /// What browsers reported.
     pub(super) csp: CspReports,
-    /// The dashboard, where it can be served.
+    /// The pages for people, where they can be served.
     pub(super) site: Option<Site>,
     base_path: String,
     openapi: OnceLock<(Bytes, ETag)>,

@@ -17,6 +17,7 @@ mod reading;
 mod rule_changes;
 mod rules;
 mod searching;
+mod setup;
 mod socket;
 mod streaming;
 mod table;

@@ -2,24 +2,42 @@
 
 use super::site::File;
 
-/// The page.
+/// The dashboard's page.
 pub(super) const PAGE: &str = include_str!("../../assets/index.html");
 
-/// The files that it names.
+/// The page that shows the API.
+pub(super) const DOCS: &str = include_str!("../../assets/docs.html");
+
+/// The files that they name.
 pub(super) const FILES: &[File] = &[
     File {
-        name: "app-a61658e11ee2.css",
+        name: "app-a3278df24e21.css",
         kind: "text/css; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-a61658e11ee2.css"),
+        bytes: include_bytes!("../../assets/app-a3278df24e21.css"),
+        brotli: include_bytes!("../../assets/app-a3278df24e21.css.br"),
     },
     File {
-        name: "app-1bf62c7b99df.js",
+        name: "app-7f35767dabd7.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-1bf62c7b99df.js"),
+        bytes: include_bytes!("../../assets/app-7f35767dabd7.js"),
+        brotli: include_bytes!("../../assets/app-7f35767dabd7.js.br"),
     },
     File {
         name: "icon-fb51cec459e0.svg",
         kind: "image/svg+xml",
         bytes: include_bytes!("../../assets/icon-fb51cec459e0.svg"),
+        brotli: include_bytes!("../../assets/icon-fb51cec459e0.svg.br"),
+    },
+    File {
+        name: "docs-3697e1135c17.css",
+        kind: "text/css; charset=utf-8",
+        bytes: include_bytes!("../../assets/docs-3697e1135c17.css"),
+        brotli: include_bytes!("../../assets/docs-3697e1135c17.css.br"),
+    },
+    File {
+        name: "docs-6dadc0eb84ba.js",
+        kind: "text/javascript; charset=utf-8",
+        bytes: include_bytes!("../../assets/docs-6dadc0eb84ba.js"),
+        brotli: include_bytes!("../../assets/docs-6dadc0eb84ba.js.br"),
     },
 ];

@@ -1,6 +1,6 @@
-//! What is answered for the dashboard: one page for all its addresses, and the files that the page names.
+//! What is answered to browsers: one page for all addresses of the dashboard, one that shows the API, and the files that
+//! they name.
 
-use std::io::Write as _;
 use std::sync::OnceLock;
 
 use axum::body::Body;
@@ -8,9 +8,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
 use flate2::Compression;
-use flate2::write::GzEncoder;
 
-use super::bundle::{FILES, PAGE};
+use super::bundle::{DOCS, FILES, PAGE};
+use super::encoding::{Encoding, pack};
 
 /// What the page may do: load and run what this server sends, and nothing else. No text becomes markup or code
 /// (Trusted Types, W3C), whatever log lines hold.
@@ -28,7 +28,15 @@ const FOLDER: &str = "/assets/";
 const BUILT_FOR: &str = "content=\"/api\"";
 
 /// The views with an address of their own.
-const VIEWS: [&str; 6] = ["/", "/approvals", "/oncall", "/audit", "/sources", "/rules"];
+const VIEWS: [&str; 7] = [
+    "/",
+    "/approvals",
+    "/oncall",
+    "/audit",
+    "/sources",
+    "/rules",
+    "/setup",
+];
 
 /// The views of one thing; its id follows.
 const DEEP_VIEWS: [&str; 2] = ["/i/", "/approvals/"];
@@ -39,13 +47,17 @@ pub(super) struct File {
     pub(super) name: &'static str,
     pub(super) kind: &'static str,
     pub(super) bytes: &'static [u8],
+    /// The same, packed when the bundle was built.
+    pub(super) brotli: &'static [u8],
 }
 
 /// Everything that is answered, compressed once.
 #[derive(Debug)]
 pub(crate) struct Site {
-    page: Content,
-    /// What the page may do, and where a browser reports what it kept the page from.
+    /// `None` where the addresses of the dashboard belong to the API.
+    page: Option<Content>,
+    docs: Content,
+    /// What a page may do, and where a browser reports what it kept the page from.
     policy: HeaderValue,
     files: Vec<Content>,
 }
@@ -55,53 +67,57 @@ struct Content {
     name: &'static str,
     kind: &'static str,
     plain: Bytes,
-    packed: OnceLock<Bytes>,
+    brotli: Option<Bytes>,
+    gzip: OnceLock<Bytes>,
 }
 
 impl Site {
-    /// The dashboard of an API at `base_path`. `None` where that is empty: the addresses of the dashboard belong to the
-    /// API then.
+    /// The pages of an API at `base_path`. Where that is empty, there is no dashboard.
     pub(crate) fn new(base_path: &str) -> Option<Self> {
-        if base_path.is_empty() {
-            return None;
-        }
         let policy = format!("{POLICY}; report-uri {base_path}/csp-report");
-        let policy = HeaderValue::from_str(&policy).ok()?;
-        let page = PAGE.replace(BUILT_FOR, &format!("content=\"{base_path}\""));
+        let page = |page: &str| {
+            let page = page.replace(BUILT_FOR, &format!("content=\"{base_path}\""));
+            Content::new("", "text/html; charset=utf-8", page.into())
+        };
         let of_file = |file: &File| Content {
-            name: file.name,
-            kind: file.kind,
-            plain: Bytes::from_static(file.bytes),
-            packed: OnceLock::new(),
+            brotli: Some(Bytes::from_static(file.brotli)),
+            ..Content::new(file.name, file.kind, Bytes::from_static(file.bytes))
         };
         Some(Self {
-            policy,
-            page: Content {
-                name: "",
-                kind: "text/html; charset=utf-8",
-                plain: page.into(),
-                packed: OnceLock::new(),
-            },
+            policy: HeaderValue::from_str(&policy).ok()?,
+            page: (!base_path.is_empty()).then(|| page(PAGE)),
+            docs: page(DOCS),
             files: FILES.iter().map(of_file).collect(),
         })
     }
 
-    /// The answer for `path`; `None` if the dashboard has no such address.
-    pub(crate) fn answer(&self, path: &str, headers: &HeaderMap) -> Option<Response> {
-        if let Some(name) = path.strip_prefix(FOLDER) {
-            let file = self.files.iter().find(|file| file.name == name)?;
-            return Some(file.answer(headers, FOR_EVER));
-        }
-        is_view(path).then(|| {
-            let mut response = self.page.answer(headers, "no-store");
-            let more = response.headers_mut();
-            more.insert(header::CONTENT_SECURITY_POLICY, self.policy.clone());
-            more.insert(
-                HeaderName::from_static("cross-origin-opener-policy"),
-                HeaderValue::from_static("same-origin"),
-            );
-            response
-        })
+    /// The file at `path`; `None` if there is none.
+    pub(crate) fn file(&self, path: &str, headers: &HeaderMap) -> Option<Response> {
+        let name = path.strip_prefix(FOLDER)?;
+        let file = self.files.iter().find(|file| file.name == name)?;
+        Some(file.answer(headers, FOR_EVER))
+    }
+
+    /// The dashboard, if `path` is one of its addresses.
+    pub(crate) fn view(&self, path: &str, headers: &HeaderMap) -> Option<Response> {
+        let page = self.page.as_ref().filter(|_| is_view(path))?;
+        Some(self.show(page, headers))
+    }
+
+    /// The page that shows the API.
+    pub(crate) fn docs(&self, headers: &HeaderMap) -> Response {
+        self.show(&self.docs, headers)
+    }
+
+    fn show(&self, page: &Content, headers: &HeaderMap) -> Response {
+        let mut response = page.answer(headers, "no-store");
+        let more = response.headers_mut();
+        more.insert(header::CONTENT_SECURITY_POLICY, self.policy.clone());
+        more.insert(
+            HeaderName::from_static("cross-origin-opener-policy"),
+            HeaderValue::from_static("same-origin"),
+        );
+        response
     }
 }
 
@@ -114,13 +130,24 @@ fn is_view(path: &str) -> bool {
 }
 
 impl Content {
+    const fn new(name: &'static str, kind: &'static str, plain: Bytes) -> Self {
+        Self {
+            name,
+            kind,
+            plain,
+            brotli: None,
+            gzip: OnceLock::new(),
+        }
+    }
+
     fn answer(&self, headers: &HeaderMap, keep: &'static str) -> Response {
-        let is_packed = takes_gzip(headers);
-        let body = match is_packed {
-            true => self
-                .packed
+        let encoding = Encoding::of(headers, self.brotli.is_some());
+        let body = match (encoding, &self.brotli) {
+            (Some(Encoding::Brotli), Some(packed)) => packed,
+            (None, _) => &self.plain,
+            _ => self
+                .gzip
                 .get_or_init(|| pack(&self.plain, Compression::best())),
-            false => &self.plain,
         };
         let mut response = Response::new(Body::from(body.clone()));
         *response.status_mut() = StatusCode::OK;
@@ -128,32 +155,12 @@ impl Content {
         told.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.kind));
         told.insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
         told.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-        if is_packed {
-            told.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        if let Some(encoding) = encoding {
+            let name = HeaderValue::from_static(encoding.name());
+            told.insert(header::CONTENT_ENCODING, name);
         }
         response
     }
-}
-
-/// True if a client names gzip and does not refuse it (RFC 9110, section 12.5.3).
-pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
-    let named = headers.get_all(header::ACCEPT_ENCODING).iter();
-    let mut named = named
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|list| list.split(','))
-        .map(|part| part.split_once(';').unwrap_or((part, "")));
-    named.any(|(name, weight)| {
-        let weight = weight.trim().strip_prefix("q=").unwrap_or("1");
-        name.trim().eq_ignore_ascii_case("gzip") && weight.parse::<f32>().is_ok_and(|q| q > 0.0)
-    })
-}
-
-/// `plain` in the gzip format.
-pub(crate) fn pack(plain: &[u8], level: Compression) -> Bytes {
-    let mut encoder = GzEncoder::new(Vec::new(), level);
-    // Writing to memory does not fail.
-    encoder.write_all(plain).ok();
-    encoder.finish().unwrap_or_default().into()
 }
 
 #[cfg(test)]
@@ -171,37 +178,44 @@ mod tests {
     }
 
     async fn body(response: Response) -> Vec<u8> {
-        response
-            .into_body()
-            .collect()
-            .await
-            .unwrap()
-            .to_bytes()
-            .to_vec()
+        let body = response.into_body().collect().await.unwrap();
+        body.to_bytes().to_vec()
     }
 
     #[test]
-    fn the_page_names_files_that_are_there_and_nothing_else() {
-        let names: Vec<&str> = FILES.iter().map(|file| file.name).collect();
-        for name in &names {
-            assert!(PAGE.contains(&format!("\"{FOLDER}{name}\"")), "{name}");
+    fn the_pages_name_files_that_are_there_and_nothing_else() {
+        let mut names: Vec<&str> = FILES.iter().map(|file| file.name).collect();
+        for page in [PAGE, DOCS] {
+            let mut rest = page;
+            while let Some((_, after)) = rest.split_once(&format!("\"{FOLDER}")) {
+                let (name, after) = after.split_once('"').unwrap();
+                assert!(FILES.iter().any(|file| file.name == name), "{name}");
+                names.retain(|one| *one != name);
+                rest = after;
+            }
+            let named = page.matches("src=\"").count() + page.matches("href=\"").count();
+            assert_eq!(named, page.matches(FOLDER).count(), "{page}");
+            assert!(page.contains(BUILT_FOR), "{page}");
+            for mark in ["<style", "style=", "onload=", "javascript:", "http"] {
+                assert!(!page.contains(mark), "{mark}");
+            }
         }
-        let named = PAGE.matches("src=\"").count() + PAGE.matches("href=\"").count();
-        assert_eq!(named, names.len(), "{PAGE}");
-        assert!(PAGE.contains(BUILT_FOR), "{PAGE}");
-        for mark in ["<style", "style=", "onload=", "javascript:", "http"] {
-            assert!(!PAGE.contains(mark), "{mark}");
-        }
+        assert_eq!(names, Vec::<&str>::new(), "no page names these");
     }
 
     #[tokio::test]
-    async fn the_page_speaks_to_the_api_where_that_is() {
-        assert!(Site::new("").is_none());
+    async fn pages_speak_to_the_api_where_that_is() {
         let site = Site::new("/ops/api").unwrap();
-        let page = body(site.answer("/i/abc", &HeaderMap::new()).unwrap()).await;
-        let page = String::from_utf8(page).unwrap();
-        assert!(page.contains("content=\"/ops/api\""), "{page}");
-        assert!(!page.contains(BUILT_FOR), "{page}");
+        let none = HeaderMap::new();
+        for page in [site.view("/i/abc", &none).unwrap(), site.docs(&none)] {
+            let page = String::from_utf8(body(page).await).unwrap();
+            assert!(page.contains("content=\"/ops/api\""), "{page}");
+            assert!(!page.contains(BUILT_FOR), "{page}");
+        }
+        let bare = Site::new("").unwrap();
+        assert!(bare.view("/", &none).is_none());
+        let page = String::from_utf8(body(bare.docs(&none)).await).unwrap();
+        assert!(page.contains("content=\"\""), "{page}");
     }
 
     #[tokio::test]
@@ -209,33 +223,40 @@ mod tests {
         let site = Site::new("/api").unwrap();
         let file = &FILES[0];
         let path = format!("{FOLDER}{}", file.name);
-        for (encoding, is_packed) in [
-            ("gzip, br", true),
-            ("br;q=1, GZIP;q=0.5", true),
-            ("gzip;q=0", false),
-            ("br", false),
+        for (encoding, expected) in [
+            ("gzip, deflate, br, zstd", Some("br")),
+            ("gzip", Some("gzip")),
+            ("identity", None),
         ] {
-            let response = site.answer(&path, &headers(encoding)).unwrap();
+            let response = site.file(&path, &headers(encoding)).unwrap();
             assert_eq!(response.headers()[header::CACHE_CONTROL], FOR_EVER);
-            let told = response.headers().contains_key(header::CONTENT_ENCODING);
-            assert_eq!(told, is_packed, "{encoding}");
-            let mut found = body(response).await;
-            if is_packed {
-                let mut plain = Vec::new();
-                flate2::read::GzDecoder::new(&*found)
-                    .read_to_end(&mut plain)
-                    .unwrap();
-                found = plain;
+            assert_eq!(response.headers()[header::VARY], "accept-encoding");
+            let told = response.headers().get(header::CONTENT_ENCODING);
+            assert_eq!(told.map(|told| told.to_str().unwrap()), expected);
+            let found = body(response).await;
+            match expected {
+                Some("br") => assert_eq!(found, file.brotli),
+                None => assert_eq!(found, file.bytes),
+                Some(_) => {
+                    let mut plain = Vec::new();
+                    let mut decoder = flate2::read::GzDecoder::new(&*found);
+                    decoder.read_to_end(&mut plain).unwrap();
+                    assert_eq!(plain, file.bytes);
+                }
             }
-            assert_eq!(found, file.bytes, "{encoding}");
         }
+        let page = site.view("/", &headers("br, gzip")).unwrap();
+        assert_eq!(page.headers()[header::CONTENT_ENCODING], "gzip");
     }
 
     #[test]
     fn other_addresses_are_not_the_dashboards() {
         let site = Site::new("/api").unwrap();
+        let none = HeaderMap::new();
         for path in [
             "/index.html",
+            "/docs.html",
+            "/assets/docs.html",
             "/i/",
             "/i/a/b",
             "/audit/",
@@ -245,7 +266,8 @@ mod tests {
             "/assets/../Cargo.toml",
             "/Approvals",
         ] {
-            assert!(site.answer(path, &HeaderMap::new()).is_none(), "{path}");
+            let found = site.file(path, &none).or_else(|| site.view(path, &none));
+            assert!(found.is_none(), "{path}");
         }
     }
 }

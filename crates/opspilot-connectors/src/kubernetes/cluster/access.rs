@@ -9,7 +9,7 @@ use super::Cluster;
 use super::trouble::Trouble;
 
 /// Where a pod finds the account it runs as.
-const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+pub(in crate::kubernetes) const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 impl Cluster {
     pub(super) async fn client(&self) -> Result<kube::Client, Trouble> {

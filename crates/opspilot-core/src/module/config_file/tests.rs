@@ -308,8 +308,8 @@ async fn what_cannot_be_replaced_says_why() {
     symlink(&target, site.file.path()).unwrap();
     let current = site.file.current().await.unwrap();
     assert_eq!(current.text.as_deref(), Some(OLD));
-    let obstacle = current.obstacle.unwrap();
-    assert!(obstacle.contains("symbolic link"), "{obstacle}");
+    let said = current.obstacle.unwrap();
+    assert!(said.contains("symbolic link"), "{said}");
     let outcome = site
         .replace((current.digest, NEW), Ok(ReloadReport::default()), |_| {})
         .await;
@@ -328,7 +328,7 @@ async fn what_cannot_be_replaced_says_why() {
             assert!(place.swap(None, NEW).is_err(), "{path}");
             continue;
         }
-        let obstacle = obstacle(Path::new(path)).unwrap();
-        assert!(obstacle.contains(part), "{path}: {obstacle}");
+        let said = obstacle(Path::new(path)).unwrap();
+        assert!(said.contains(part), "{path}: {said}");
     }
 }

@@ -212,6 +212,11 @@ impl Code {
         "configuration-invalid",
         "The configuration was not reloaded",
     );
+    pub(in crate::api) const CONFIGURATION_CHANGED: Self = Self::new(
+        StatusCode::CONFLICT,
+        "configuration-changed",
+        "The configuration file was changed meanwhile",
+    );
     pub(in crate::api) const RATE_LIMITED: Self = Self::new(
         StatusCode::TOO_MANY_REQUESTS,
         "rate-limited",

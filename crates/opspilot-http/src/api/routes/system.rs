@@ -3,7 +3,7 @@
 use axum::routing::on;
 
 use super::super::{
-    audit, csp, modules, notifications, rules, saved, socket, sources, stream, topology,
+    audit, csp, modules, notifications, rules, saved, setup, socket, sources, stream, topology,
 };
 use super::row::{NO_AGENTS, Role, Route, Verb, administer, decide, own, propose, read, work};
 
@@ -222,4 +222,31 @@ pub(super) const ROWS: &[Route] = &[
             modules::RELOAD,
         )
     },
+    Route {
+        method: Verb::Get,
+        ..administer(
+            "/setup",
+            "What this machine offers to read, and how far the server is set up.",
+            |verb| on(verb, setup::show),
+            setup::SHOW,
+        )
+    },
+    administer(
+        "/setup/try",
+        "Tries sources and channels once, as `check --online` does; changes nothing and tells nobody.",
+        |verb| on(verb, setup::try_out),
+        setup::TRY,
+    ),
+    administer(
+        "/setup/preview",
+        "Says what the configuration file would be with these sources and channels, and what is wrong with it.",
+        |verb| on(verb, setup::preview),
+        setup::PREVIEW,
+    ),
+    administer(
+        "/setup/save",
+        "Saves the configuration file with these sources and channels, and reads it.",
+        |verb| on(verb, setup::save),
+        setup::SAVE,
+    ),
 ];

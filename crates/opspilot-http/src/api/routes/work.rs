@@ -5,7 +5,7 @@ use axum::routing::on;
 use super::super::{
     dead_letters, executions, exposition, health, incidents, on_call, openapi, proposals, runs,
 };
-use super::row::{Route, Verb, decide, probe, propose, read, work};
+use super::row::{Role, Route, Verb, decide, probe, propose, read, work};
 
 pub(super) const ROWS: &[Route] = &[
     probe(
@@ -38,6 +38,15 @@ pub(super) const ROWS: &[Route] = &[
         |verb| on(verb, openapi::get),
         openapi::GET,
     ),
+    Route {
+        role: Role::Anyone,
+        ..read(
+            "/docs",
+            "A page that shows this API to whoever may read the document.",
+            |verb| on(verb, openapi::docs),
+            openapi::DOCS,
+        )
+    },
     read(
         "/incidents",
         "Incidents, newest first.",

@@ -25,6 +25,7 @@ async fn the_dashboard_is_there_while_its_module_is() {
         "/audit",
         "/oncall",
         "/sources",
+        "/setup",
         "/i/some-id",
     ] {
         let page = api.ask(&[&format!("GET {path}")], b"").await;
@@ -84,6 +85,25 @@ async fn what_the_dashboard_answers_may_do_as_little_as_it_can() {
 }
 
 #[tokio::test]
+async fn the_page_of_the_api_needs_neither_the_dashboard_nor_a_credential() {
+    let api = super::access::guarded_by_default().await;
+    let page = api.ask(&["GET /api/docs"], b"").await;
+    assert_eq!(page.status, 200);
+    let policy = page.header("content-security-policy");
+    assert!(policy.contains("trusted-types 'none'"), "{policy}");
+    assert!(policy.contains("report-uri /api/csp-report"), "{policy}");
+    assert_eq!(page.header("cross-origin-opener-policy"), "same-origin");
+    assert_eq!(page.header("vary"), "accept-encoding");
+    for name in page.body.split('"').filter(|one| one.contains("/assets/")) {
+        let file = api.ask(&[&format!("GET {name}")], b"").await;
+        assert_eq!(file.status, 200, "{name}");
+    }
+    // What it shows is for callers alone.
+    assert_eq!(api.get("/openapi.json").await.status, 401);
+    assert_eq!(api.ask(&["GET /"], b"").await.problem().0, 404);
+}
+
+#[tokio::test]
 async fn an_api_at_the_root_keeps_every_address() {
     let config = Config {
         port: 0,
@@ -97,4 +117,7 @@ async fn an_api_at_the_root_keeps_every_address() {
     let api = shown(setup).await;
     assert_eq!(api.ask(&["GET /"], b"").await.problem().0, 404);
     assert_eq!(api.ask(&["GET /livez"], b"").await.status, 200);
+    let page = api.ask(&["GET /docs"], b"").await;
+    assert_eq!(page.status, 200);
+    assert!(page.body.contains("content=\"\""), "{}", page.body);
 }

@@ -41,7 +41,8 @@ async fn no_spelling_of_a_path_gets_more_than_the_plain_one() {
             format!("/api{plain}?api_key=configured-key-of-an-admin-0123456789"),
             format!("/api{plain}?access_token=configured-key-of-an-admin-0123456789"),
         ];
-        let is_open = route.path == "/health" || route.path == "/session";
+        // The page of the API is the same for everybody, and holds nothing of the server.
+        let is_open = ["/health", "/session", "/docs"].contains(&route.path);
         for spelling in spellings {
             let head = format!("{} {spelling}", route.method.as_str());
             let nobody = api.status(&head, "").await;
