@@ -1,4 +1,5 @@
-//! Who shows a credential: API keys, tokens (JWT) and sessions, checked against the configuration and the storage.
+//! Who shows a credential: API keys, passwords, tokens (JWT) and sessions, checked against the configuration and the
+//! storage.
 //!
 //! No answer is kept: each request asks the storage again, so a revocation holds from the next request on.
 
@@ -16,10 +17,11 @@ mod tokens;
 use std::sync::Arc;
 
 use opspilot_core::clock::Clock;
+use opspilot_core::config::Secret;
 use opspilot_core::error::chain;
 use opspilot_core::module::{Access, RunError};
 use opspilot_core::safety::credentials::{
-    CredentialError, Credentials, Invalid, Session, SessionToken, Source,
+    CredentialError, Credentials, Invalid, Session, SessionToken, Source, User,
 };
 use opspilot_core::safety::identity::{Identity, Kind, Method, is_reserved};
 
@@ -83,6 +85,21 @@ impl Authenticator {
         Ok((own_name(identity)?, Source::Key { id: key.id }))
     }
 
+    /// Who shows the name `name` and the password `password`, and what a session begins with.
+    pub(crate) async fn password(
+        &self,
+        name: &str,
+        password: Secret,
+    ) -> Result<(Identity, Source), Refused> {
+        let (user, source) = self.credentials.check_password(name, password).await??;
+        Ok((of_user(user)?, source))
+    }
+
+    /// Says whether anybody signs in by password.
+    pub(crate) async fn has_passwords(&self) -> Result<bool, CredentialError> {
+        self.credentials.has_user().await
+    }
+
     /// Who shows the bearer token `text`.
     pub(crate) async fn bearer(&self, text: &str) -> Result<Identity, Refused> {
         let (claims, signer) = self.tokens.verify(text, self.clock.now()).await?;
@@ -124,6 +141,10 @@ impl Authenticator {
                 .configured
                 .again(label, print)
                 .ok_or(Invalid::Revoked)?,
+            Source::Password { name, generation } => {
+                self.check_subject(name, session.created_at).await?;
+                of_user(self.credentials.live_user(name, generation).await??)?
+            }
         };
         Ok((identity, session))
     }
@@ -146,6 +167,11 @@ fn of_claims(claims: Claims) -> Result<Identity, Refused> {
     let role = claims.role.ok_or(Invalid::Malformed)?;
     let kind = claims.kind.unwrap_or(Kind::Service);
     own_name(Identity::vouch(claims.subject, role, kind, Method::Jwt))
+}
+
+fn of_user(user: User) -> Result<Identity, Refused> {
+    let identity = Identity::vouch(user.name, user.role, Kind::Human, Method::Session);
+    own_name(identity)
 }
 
 /// Refuses whoever is called like the server or a module of it.
