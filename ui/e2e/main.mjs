@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { Browser } from "./browser.mjs";
 import { HOSTILE } from "./hostile.mjs";
 import { plant } from "./plant.mjs";
+import { signing } from "./signing.mjs";
 import { Site, sleep, until } from "./site.mjs";
 import { many, work } from "./work.mjs";
 
@@ -266,6 +267,7 @@ await test("hostile lines are inert", async () => {
 
 await work(parts);
 await plant(parts);
+await signing(parts);
 
 for (const [name, theme] of [["dark", "dark"], ["light", "light"]]) {
   await test(`axe finds nothing in ${name}`, async () => {

@@ -62,7 +62,9 @@ use std::path::{Path, PathBuf};
 
 use schemars::schema_for;
 
-pub use auth::{ApiKey, Auth, JwtAlgorithm, KeySet, Kind, Role};
+pub use auth::{
+    ApiKey, Auth, GroupRole, JwtAlgorithm, KeySet, Kind, OidcProvider, Role, SubjectClaim,
+};
 pub use document::json_schema;
 pub use environment::Environment;
 pub use fault::{ConfigErrors, Fault, KeyPath, Origin, Segment};

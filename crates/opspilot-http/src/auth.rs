@@ -5,10 +5,12 @@
 
 mod claims;
 mod configured;
+mod fetch;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod issuer;
 mod key_set;
+mod oidc;
 mod provider;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -29,6 +31,8 @@ use self::claims::Claims;
 use self::configured::ConfiguredKeys;
 use self::tokens::{Signer, Tokens};
 
+pub(crate) use oidc::{FLOW_LIFE, Oidc, OidcError, Returned, word};
+
 pub use issuer::{Asked, Issuer, IssuerError};
 
 /// Checks credentials.
@@ -38,6 +42,7 @@ pub(crate) struct Authenticator {
     clock: Arc<dyn Clock>,
     configured: ConfiguredKeys,
     tokens: Tokens,
+    oidc: Option<Oidc>,
 }
 
 /// Why a credential did not let anybody in.
@@ -72,6 +77,7 @@ impl Authenticator {
             clock,
             configured: ConfiguredKeys::new(&access.auth.api_keys)?,
             tokens: Tokens::open(&access.auth).await?,
+            oidc: Oidc::open(&access.auth)?,
         })
     }
 
@@ -93,6 +99,11 @@ impl Authenticator {
     ) -> Result<(Identity, Source), Refused> {
         let (user, source) = self.credentials.check_password(name, password).await??;
         Ok((of_user(user)?, source))
+    }
+
+    /// The identity provider at which people sign in.
+    pub(crate) const fn oidc(&self) -> Option<&Oidc> {
+        self.oidc.as_ref()
     }
 
     /// Says whether anybody signs in by password.
@@ -144,6 +155,16 @@ impl Authenticator {
             Source::Password { name, generation } => {
                 self.check_subject(name, session.created_at).await?;
                 of_user(self.credentials.live_user(name, generation).await??)?
+            }
+            Source::Oidc {
+                issuer,
+                subject,
+                groups,
+            } => {
+                self.check_subject(subject, session.created_at).await?;
+                let oidc = self.oidc.as_ref().ok_or(Invalid::Revoked)?;
+                oidc.again(issuer, subject, groups)
+                    .ok_or(Invalid::Revoked)?
             }
         };
         Ok((identity, session))

@@ -1,6 +1,8 @@
 //! Sessions of browsers: `POST /session` lets somebody in with a key or a password, `GET` says who it is, `DELETE` ends
 //! it.
 
+pub(super) mod oidc;
+
 use std::net::IpAddr;
 
 use axum::Extension;
@@ -10,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use opspilot_core::config::Secret;
 use opspilot_core::safety::credentials::{
-    Invalid, NewSession, PASSWORD_BYTES, Source, USER_NAME_LENGTH,
+    Invalid, NewSession, PASSWORD_BYTES, SessionToken, Source, USER_NAME_LENGTH,
 };
 use opspilot_core::safety::identity::{Identity, Kind, Method, Role};
 use schemars::JsonSchema;
@@ -69,7 +71,7 @@ pub(super) const BEGIN: Shape = Shape::of(Reply::json::<WhoBody<'_>>(201))
         Input::text("password", PASSWORD_BYTES, "The user's password."),
     ])
     .problems(&[Code::AUTH_OFF, Code::UNAUTHENTICATED, Code::BUSY]);
-pub(super) const METHODS: Shape = Shape::json::<MethodsBody>();
+pub(super) const METHODS: Shape = Shape::json::<MethodsBody<'_>>();
 pub(super) const END: Shape = Shape::of(Reply::bare(204));
 
 /// `GET /session`
@@ -160,31 +162,16 @@ async fn log_in(state: &State, address: IpAddr, shown: Shown, cookie: Cookie) ->
         }
         Err(refused) => {
             drop(attempt);
-            return Err(refuse(state, address, shown.reason(&refused)));
+            refuse(state, address, shown.reason(&refused), "POST /session");
+            return Err(Problem::of(Code::UNAUTHENTICATED));
         }
     };
     attempt.forgive();
-    open(state, (address, cookie), &identity, source).await
-}
-
-/// Begins a session of `identity`.
-async fn open(
-    state: &State,
-    (address, cookie): (IpAddr, Cookie),
-    identity: &Identity,
-    source: Source,
-) -> Answer {
-    state.require_storage()?;
-    state.note_key(&source);
-    let new = NewSession {
-        source,
-        address: address.to_string(),
-    };
-    let token = state.credentials()?.open_session(identity, new).await?;
+    let token = begin_session(state, address, &identity, source).await?;
     let csrf = token.csrf();
     let mut response = json_with(
         StatusCode::CREATED,
-        &WhoBody::new(identity, Method::Session, Some(&csrf)),
+        &WhoBody::new(&identity, Method::Session, Some(&csrf)),
     )?;
     let begun = cookie
         .begin(&token)
@@ -193,17 +180,47 @@ async fn open(
     Ok(response)
 }
 
+/// Begins a session of `identity`.
+async fn begin_session(
+    state: &State,
+    address: IpAddr,
+    identity: &Identity,
+    source: Source,
+) -> Result<SessionToken, Problem> {
+    state.require_storage()?;
+    state.note_key(&source);
+    let new = NewSession {
+        source,
+        address: address.to_string(),
+    };
+    Ok(state.credentials()?.open_session(identity, new).await?)
+}
+
 /// How people sign in here. Whoever looks at the sign-in page may know.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "SignInMethods")]
-struct MethodsBody {
+struct MethodsBody<'a> {
     /// False while authentication is off: everybody is in.
     is_required: bool,
     /// With an API key.
     api_key: bool,
     /// With a name and a password.
     password: bool,
+    /// At an identity provider; absent if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oidc: Option<OidcBody<'a>>,
+}
+
+/// An identity provider.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "IdentityProvider")]
+struct OidcBody<'a> {
+    /// What people call it.
+    name: &'a str,
+    /// False if it did not work when it was asked last.
+    is_available: bool,
 }
 
 /// `GET /session/methods`
@@ -214,10 +231,18 @@ pub(super) async fn methods(Extract(state): Extract<State>, params: Params) -> A
         Some(authenticator) => authenticator.has_passwords().await?,
         None => false,
     };
+    let oidc = match authenticator.and_then(Authenticator::oidc) {
+        Some(oidc) => Some(OidcBody {
+            name: oidc.name(),
+            is_available: oidc.trouble().await.is_none(),
+        }),
+        None => None,
+    };
     json(&MethodsBody {
         is_required: authenticator.is_some(),
         api_key: authenticator.is_some(),
         password,
+        oidc,
     })
 }
 
@@ -240,15 +265,15 @@ pub(super) async fn end(
     Ok(response)
 }
 
-fn refuse(state: &State, address: IpAddr, reason: String) -> Problem {
+/// Counts and writes down a sign-in that failed.
+fn refuse(state: &State, address: IpAddr, reason: String, route: &str) {
     state.metrics().refused(Refusal::Credential);
     let refusal = access::Entry {
         action: "auth.refused",
         address,
         subject: String::new(),
         reason,
-        route: "POST /session".to_owned(),
+        route: route.to_owned(),
     };
     state.access.trail().write(state, refusal);
-    Problem::of(Code::UNAUTHENTICATED)
 }

@@ -251,6 +251,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn whoever_is_no_user_waits_for_a_hash_as_well() {
+        let hashing = Hashing::default();
+        let turns = Arc::clone(&hashing.turns).acquire_many_owned(2).await;
+        let mut unknown = Box::pin(hashing.fits(secret("correct horse battery"), None));
+        assert!(futures_util::poll!(unknown.as_mut()).is_pending());
+        drop(turns);
+        assert!(!unknown.await.unwrap());
+    }
+
+    #[tokio::test]
     async fn whoever_comes_when_too_many_wait_is_told_so_at_once() {
         let hashing = Hashing::default();
         let all = Arc::clone(&hashing.turns).acquire_many_owned(2).await;

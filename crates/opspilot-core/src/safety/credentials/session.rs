@@ -88,6 +88,15 @@ pub enum Source {
         /// What tells the password from those before it; no secret.
         generation: String,
     },
+    /// An identity that an issuer of OpenID Connect vouched for.
+    Oidc {
+        /// The issuer.
+        issuer: String,
+        /// Who: the subject of whatever they do.
+        subject: String,
+        /// The groups that gave them their role.
+        groups: Vec<String>,
+    },
 }
 
 /// A session to begin.

@@ -172,6 +172,11 @@ impl Code {
         "auth-off",
         "Authentication is off, and nobody needs to log in",
     );
+    pub(in crate::api) const NO_OIDC: Self = Self::new(
+        StatusCode::CONFLICT,
+        "no-oidc",
+        "Nobody signs in at an identity provider here",
+    );
     pub(in crate::api) const NO_SIGNING_KEY: Self = Self::new(
         StatusCode::CONFLICT,
         "no-signing-key",

@@ -35,6 +35,26 @@ pub(super) const ROWS: &[Route] = &[
         )
     },
     Route {
+        method: Verb::Get,
+        role: Role::Anyone,
+        ..way_in(
+            "/session/oidc",
+            "Sends a browser to the identity provider.",
+            |verb| on(verb, session::oidc::begin),
+            session::oidc::BEGIN,
+        )
+    },
+    Route {
+        method: Verb::Get,
+        role: Role::Anyone,
+        ..way_in(
+            "/session/oidc/callback",
+            "Where the identity provider sends a browser back to.",
+            |verb| on(verb, session::oidc::end),
+            session::oidc::RETURN,
+        )
+    },
+    Route {
         method: Verb::Delete,
         ..way_in(
             "/session",
