@@ -8,14 +8,14 @@ pub(super) const PAGE: &str = include_str!("../../assets/index.html");
 /// The files that it names.
 pub(super) const FILES: &[File] = &[
     File {
-        name: "app-ae9afdbe6653.css",
+        name: "app-1fc2e05fe322.css",
         kind: "text/css; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-ae9afdbe6653.css"),
+        bytes: include_bytes!("../../assets/app-1fc2e05fe322.css"),
     },
     File {
-        name: "app-a8061d04d03a.js",
+        name: "app-516727236ff5.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-a8061d04d03a.js"),
+        bytes: include_bytes!("../../assets/app-516727236ff5.js"),
     },
     File {
         name: "icon-fb51cec459e0.svg",
