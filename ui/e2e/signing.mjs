@@ -101,7 +101,10 @@ async function atProvider({ test, browser, shot }) {
     assert.deepEqual(await browser.faults(start), [], "axe");
     await start.context().close();
     const page = await browser.page(site);
-    const back = page.waitForRequest(/oidc\/callback/, { timeout: 20_000 });
+    let callback = "";
+    page.on("request", (request) => {
+      if (request.url().includes("/oidc/callback?")) callback = request.url();
+    });
     await page.goto("/");
     await page.getByRole("link", { name: "Sign in with Example" }).click();
     await page.getByLabel("Login").fill("rosa");
@@ -111,7 +114,7 @@ async function atProvider({ test, browser, shot }) {
     assert.deepEqual([who.subject, who.role, who.kind], ["oidc:rosa", "operator", "human"]);
     const cookies = await page.context().cookies(site.url);
     assert.deepEqual(cookies.map((one) => [one.name, one.httpOnly, one.sameSite]), [["opspilot_session", true, "Strict"]]);
-    const callback = (await back).url();
+    assert.ok(callback.startsWith(site.url), "the way back");
     await page.locator(".bar .menu summary").click();
     await page.getByRole("button", { name: "Sign out" }).click();
     await page.getByRole("link", { name: "Sign in with Example" }).waitFor();

@@ -383,7 +383,7 @@ mod tests {
             ),
             (
                 "{enabled: true, oidc: {clientId: a, defaultRole: viewer}}",
-                &["auth.oidc"],
+                &["auth.oidc.issuer"],
             ),
             (
                 "{enabled: true, oidc: {issuer: 'https://idp', clientId: a, defaultRole: boss}}",
