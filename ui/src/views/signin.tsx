@@ -56,7 +56,7 @@ export function SignIn() {
 function ByProvider({ name, isAvailable }: NonNullable<Ways["oidc"]>) {
   return (
     <>
-      <a class="button primary" href={`${BASE}/session/oidc`}>Sign in with <Text of={name} /></a>
+      <a class="button primary" href={`${BASE}/session/oidc`}><span>Sign in with <Text of={name} /></span></a>
       {!isAvailable && <p class="hint">It did not answer a moment ago.</p>}
       <p class="or">or</p>
     </>

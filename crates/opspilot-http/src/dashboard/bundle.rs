@@ -13,9 +13,9 @@ pub(super) const FILES: &[File] = &[
         bytes: include_bytes!("../../assets/app-1fc2e05fe322.css"),
     },
     File {
-        name: "app-516727236ff5.js",
+        name: "app-c8555226b852.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-516727236ff5.js"),
+        bytes: include_bytes!("../../assets/app-c8555226b852.js"),
     },
     File {
         name: "icon-fb51cec459e0.svg",
