@@ -358,6 +358,23 @@ mod tests {
             ("{allowedHosts: [ops.example.org]}", &["auth.allowedHosts"]),
             ("{enabled: true, audience: ''}", &["auth.audience"]),
             (
+                "{enabled: true, apiKeys: [{label: a, key: '', role: viewer}]}",
+                &["auth.apiKeys"],
+            ),
+            (
+                "{enabled: true, algorithms: [none]}",
+                &["auth.algorithms[0]"],
+            ),
+        ];
+        for (section, expected) in rows {
+            assert_eq!(faults(section), *expected, "{section}");
+        }
+    }
+
+    #[test]
+    fn a_provider_is_checked_before_anybody_signs_in() {
+        let rows: &[(&str, &[&str])] = &[
+            (
                 "{enabled: true, oidc: {issuer: 'https://idp', clientId: a, defaultRole: viewer}}",
                 &[],
             ),
@@ -388,14 +405,6 @@ mod tests {
             (
                 "{enabled: true, oidc: {issuer: 'https://idp', clientId: a, defaultRole: boss}}",
                 &["auth.oidc.defaultRole"],
-            ),
-            (
-                "{enabled: true, apiKeys: [{label: a, key: '', role: viewer}]}",
-                &["auth.apiKeys"],
-            ),
-            (
-                "{enabled: true, algorithms: [none]}",
-                &["auth.algorithms[0]"],
             ),
         ];
         for (section, expected) in rows {
