@@ -15,15 +15,16 @@ const FLAGS = [
 ];
 
 /** Shows the bundle that was built last in place of the one in the binary, to look at a change without a build. */
-async function fresh(context) {
+async function fresh(context, site) {
   const folder = join(import.meta.dirname, "../../crates/opspilot-http/assets");
   await context.route(/\/assets\//, (route) => route.fulfill({ path: join(folder, new URL(route.request().url()).pathname.split("/").pop()) }));
   const page = (which, name) => context.route(which, async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, body: readFileSync(join(folder, name), "utf8") });
   });
-  await page((url) => !url.pathname.startsWith("/api") && !url.pathname.startsWith("/assets"), "index.html");
-  await page((url) => url.pathname === "/api/docs", "docs.html");
+  const ours = (url) => url.origin === site.url;
+  await page((url) => ours(url) && !url.pathname.startsWith("/api") && !url.pathname.startsWith("/assets"), "index.html");
+  await page((url) => ours(url) && url.pathname === "/api/docs", "docs.html");
 }
 
 export class Browser {
@@ -48,7 +49,7 @@ export class Browser {
       globalThis.broken = [];
       document.addEventListener("securitypolicyviolation", (event) => globalThis.broken.push(`${event.violatedDirective}: ${event.blockedURI}`));
     });
-    if (process.env.FRESH) await fresh(context);
+    if (process.env.FRESH) await fresh(context, site);
     const page = await context.newPage();
     page.on("request", (request) => {
       const { origin, protocol } = new URL(request.url());

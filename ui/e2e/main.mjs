@@ -10,6 +10,7 @@ import { HOSTILE } from "./hostile.mjs";
 import { plant } from "./plant.mjs";
 import { rules } from "./rules.mjs";
 import { setUp } from "./setup.mjs";
+import { signing } from "./signing.mjs";
 import { Site, sleep, until } from "./site.mjs";
 import { many, work } from "./work.mjs";
 
@@ -271,6 +272,7 @@ await work(parts);
 await plant(parts);
 await docs(parts);
 await setUp(parts);
+await signing(parts);
 
 for (const [name, theme] of [["dark", "dark"], ["light", "light"]]) {
   await test(`axe finds nothing in ${name}`, async () => {

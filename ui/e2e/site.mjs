@@ -36,7 +36,8 @@ export async function until(what, look, patience = 10_000) {
 }
 
 export class Site {
-  static async make() {
+  /** A site, whose settings `change` may change. */
+  static async make(change = () => undefined) {
     const site = new Site();
     site.folder = mkdtempSync(join(tmpdir(), "opspilot-e2e-"));
     site.port = await freePort();
@@ -44,7 +45,9 @@ export class Site {
     mkdirSync(site.path("data"));
     mkdirSync(site.path("touched"));
     writeFileSync(site.path("app.log"), "");
-    writeFileSync(site.path("config.yaml"), JSON.stringify(site.settings()));
+    const settings = site.settings();
+    await change(settings, site);
+    writeFileSync(site.path("config.yaml"), JSON.stringify(settings));
     site.keys = {};
     for (const [label, role] of [["vera", "viewer"], ["otto", "operator"], ["olga", "operator"], ["anna", "admin"], ["abel", "admin"]]) {
       const made = site.run("key", "create", "--label", label, "--role", role, "--kind", "human");
@@ -131,7 +134,12 @@ export class Site {
   }
 
   run(...words) {
-    const done = spawnSync(BINARY, ["--config", this.path("config.yaml"), "--json", ...words], { cwd: this.folder, encoding: "utf8", env: {} });
+    return this.tell("", {}, ...words);
+  }
+
+  /** Runs a command that is told `input`, as a pipe would. */
+  tell(input, environment, ...words) {
+    const done = spawnSync(BINARY, ["--config", this.path("config.yaml"), "--json", ...words], { cwd: this.folder, encoding: "utf8", env: environment, input });
     if (done.status !== 0) throw new Error(`${words.join(" ")}: ${done.stderr}${done.stdout}`);
     return done.stdout;
   }

@@ -1,6 +1,6 @@
 // The one way to the server: same origin, JSON, the session's CSRF token on every change.
 
-import type { Who } from "./types";
+import type { Credential, Ways, Who } from "./types";
 
 const meta = document.querySelector<HTMLMetaElement>('meta[name="opspilot-api"]');
 export const BASE = meta?.content ?? "/api";
@@ -109,8 +109,13 @@ export async function whoami(): Promise<Who | null> {
   }
 }
 
-export async function signIn(apiKey: string): Promise<Who> {
-  const who = await post<Who>("/session", { apiKey });
+/** How people sign in to this server. */
+export function ways(): Promise<Ways> {
+  return get<Ways>("/session/methods");
+}
+
+export async function signIn(credential: Credential): Promise<Who> {
+  const who = await post<Who>("/session", credential);
   csrf = who.csrfToken ?? "";
   return who;
 }

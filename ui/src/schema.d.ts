@@ -426,6 +426,13 @@ export interface components {
         };
         /** @description How well something works. */
         HealthStatus: "healthy" | "degraded" | "unhealthy";
+        /** @description An identity provider. */
+        IdentityProvider: {
+            /** @description False if it did not work when it was asked last. */
+            isAvailable: boolean;
+            /** @description What people call it. */
+            name: string;
+        };
         /** @description An incident as it is stored and served. */
         Incident: {
             /** @description Who works on it. */
@@ -1184,6 +1191,17 @@ export interface components {
         };
         /** @description How bad an incident is. */
         Severity: "info" | "warning" | "critical";
+        /** @description How people sign in here. Whoever looks at the sign-in page may know. */
+        SignInMethods: {
+            /** @description With an API key. */
+            apiKey: boolean;
+            /** @description False while authentication is off: everybody is in. */
+            isRequired: boolean;
+            /** @description At an identity provider; absent if there is none. */
+            oidc?: components["schemas"]["IdentityProvider"];
+            /** @description With a name and a password. */
+            password: boolean;
+        };
         /** @description Where a stand-in comes from. */
         Source: "configuration" | "entered";
         SourceList: {
@@ -1371,6 +1389,25 @@ export interface components {
             id: string;
             state: components["schemas"]["ModuleState"];
             status: components["schemas"]["HealthStatus"];
+        };
+        /** @description What is known of somebody who signs in by password. */
+        User: {
+            /** @description When they were added. */
+            createdAt: components["schemas"]["Timestamp"];
+            /** @description Who added them. */
+            createdBy: string;
+            /** @description Who it is: the subject of whatever they do. */
+            name: string;
+            /** @description When the password was set. */
+            passwordSetAt: components["schemas"]["Timestamp"];
+            /** @description What they may. */
+            role: components["schemas"]["Role"];
+        };
+        UserList: {
+            /** Format: uint */
+            count: number;
+            nextCursor?: string;
+            users: components["schemas"]["User"][];
         };
         /** @description What a post-condition found. */
         Verdict: {

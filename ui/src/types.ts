@@ -14,6 +14,8 @@ type With<Type, Members> = Omit<Type, keyof Members> & Members;
 export type Severity = Schemas["Severity"];
 export type Status = Schemas["Status"];
 export type Who = Schemas["Who"];
+export type Ways = Schemas["SignInMethods"];
+export type Credential = { apiKey: string } | { username: string; password: string };
 export type TimelineEntry = With<Schemas["TimelineEntry"], { details?: Facts }>;
 export type Incident = With<
   Schemas["Incident"],

@@ -67,6 +67,14 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: TokenCommand,
     },
+    /// Add, change, remove and list people who sign in by password, on the storage or on a running server
+    User {
+        #[command(flatten)]
+        server: ServerArguments,
+        /// What to do
+        #[command(subcommand)]
+        command: UserCommand,
+    },
     /// Run the rules over log files and show what would have happened
     Replay(ReplayArguments),
     /// Write a first configuration
@@ -261,6 +269,37 @@ pub(crate) enum TokenCommand {
         subject: Option<String>,
     },
     /// List the tokens that were issued here, newest first
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Add somebody; the password is asked for, or is the one line of standard input
+    Add {
+        /// Who it is: the name in the audit log; upper case is taken for lower case
+        name: String,
+        /// What they may
+        #[arg(long)]
+        role: RoleArgument,
+    },
+    /// Set a password, which ends the sessions of its user; it is asked for, or is the one line of standard input
+    Password {
+        /// Whose
+        name: String,
+    },
+    /// Give somebody another role, from the next request on
+    Role {
+        /// Who
+        name: String,
+        /// What they may from now on
+        role: RoleArgument,
+    },
+    /// Remove somebody, which ends their sessions
+    Remove {
+        /// Who
+        name: String,
+    },
+    /// List all of them, newest first
     List,
 }
 

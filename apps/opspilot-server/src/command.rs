@@ -11,5 +11,7 @@ pub(crate) mod modules;
 pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod schema;
+mod secret;
 pub(crate) mod token;
+pub(crate) mod user;
 pub(crate) mod version;

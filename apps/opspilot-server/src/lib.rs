@@ -61,6 +61,7 @@ fn dispatch(setup: &Setup, command: Command) -> Result<(), Failure> {
         Command::Audit { command } => command::audit::audit(setup, &command),
         Command::Key { server, command } => command::key::key(setup, &server, &command),
         Command::Token { server, command } => command::token::token(setup, &server, &command),
+        Command::User { server, command } => command::user::user(setup, &server, &command),
         Command::Replay(arguments) => command::replay::replay(setup, &arguments),
         Command::Init(arguments) => command::init::init(setup, &arguments),
         Command::Modules => command::modules::modules(setup),

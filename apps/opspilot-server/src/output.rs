@@ -54,6 +54,11 @@ pub(crate) fn trial(what: &str, fault: Option<&str>, note: Option<&str>) {
     }
 }
 
+/// Asks for something on the same line.
+pub(crate) fn prompt(text: &str) {
+    eprint!("{}", escape(text));
+}
+
 /// Prints a remark that is not part of the result.
 pub(crate) fn remark(text: impl AsRef<str>) {
     eprintln!("{}", text.as_ref());

@@ -65,7 +65,9 @@ use std::path::{Path, PathBuf};
 
 use schemars::schema_for;
 
-pub use auth::{ApiKey, Auth, JwtAlgorithm, KeySet, Kind, Role};
+pub use auth::{
+    ApiKey, Auth, GroupRole, JwtAlgorithm, KeySet, Kind, OidcProvider, Role, SubjectClaim,
+};
 pub use document::json_schema;
 pub use edit::{DiffKind, DiffLine, EditError, Edited, RULE_LENGTH, RuleEdit, RuleFile};
 pub use environment::Environment;

@@ -88,7 +88,7 @@ pub enum StartError {
     /// Credentials are asked for, and there are none.
     #[error(
         "`auth.enabled` is true, and there is no key to get in with: run `opspilot-server key create --label NAME \
-         --role admin`, or set `OPSPILOT_API_KEY`"
+         --role admin`, or `opspilot-server user add NAME --role admin`, or set `OPSPILOT_API_KEY`"
     )]
     NoWayIn,
     /// The record of actions could not be put right after the last stop.

@@ -52,6 +52,7 @@ mod tests;
 mod tokens;
 mod topology;
 mod trial;
+mod users;
 mod views;
 
 use async_trait::async_trait;

@@ -1,13 +1,16 @@
-//! Who shows a credential: API keys, tokens (JWT) and sessions, checked against the configuration and the storage.
+//! Who shows a credential: API keys, passwords, tokens (JWT) and sessions, checked against the configuration and the
+//! storage.
 //!
 //! No answer is kept: each request asks the storage again, so a revocation holds from the next request on.
 
 mod claims;
 mod configured;
+mod fetch;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod issuer;
 mod key_set;
+mod oidc;
 mod provider;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -16,16 +19,19 @@ mod tokens;
 use std::sync::Arc;
 
 use opspilot_core::clock::Clock;
+use opspilot_core::config::Secret;
 use opspilot_core::error::chain;
 use opspilot_core::module::{Access, RunError};
 use opspilot_core::safety::credentials::{
-    CredentialError, Credentials, Invalid, Session, SessionToken, Source,
+    CredentialError, Credentials, Invalid, Session, SessionToken, Source, User,
 };
 use opspilot_core::safety::identity::{Identity, Kind, Method, is_reserved};
 
 use self::claims::Claims;
 use self::configured::ConfiguredKeys;
 use self::tokens::{Signer, Tokens};
+
+pub(crate) use oidc::{FLOW_LIFE, Oidc, OidcError, Returned, word};
 
 pub use issuer::{Asked, Issuer, IssuerError};
 
@@ -36,6 +42,7 @@ pub(crate) struct Authenticator {
     clock: Arc<dyn Clock>,
     configured: ConfiguredKeys,
     tokens: Tokens,
+    oidc: Option<Oidc>,
 }
 
 /// Why a credential did not let anybody in.
@@ -70,6 +77,7 @@ impl Authenticator {
             clock,
             configured: ConfiguredKeys::new(&access.auth.api_keys)?,
             tokens: Tokens::open(&access.auth).await?,
+            oidc: Oidc::open(&access.auth)?,
         })
     }
 
@@ -81,6 +89,26 @@ impl Authenticator {
         let key = self.credentials.check_key(text).await??;
         let identity = Identity::vouch(key.label, key.role, key.kind, Method::ApiKey);
         Ok((own_name(identity)?, Source::Key { id: key.id }))
+    }
+
+    /// Who shows the name `name` and the password `password`, and what a session begins with.
+    pub(crate) async fn password(
+        &self,
+        name: &str,
+        password: Secret,
+    ) -> Result<(Identity, Source), Refused> {
+        let (user, source) = self.credentials.check_password(name, password).await??;
+        Ok((of_user(user)?, source))
+    }
+
+    /// The identity provider at which people sign in.
+    pub(crate) const fn oidc(&self) -> Option<&Oidc> {
+        self.oidc.as_ref()
+    }
+
+    /// Says whether anybody signs in by password.
+    pub(crate) async fn has_passwords(&self) -> Result<bool, CredentialError> {
+        self.credentials.has_user().await
     }
 
     /// Who shows the bearer token `text`.
@@ -124,6 +152,20 @@ impl Authenticator {
                 .configured
                 .again(label, print)
                 .ok_or(Invalid::Revoked)?,
+            Source::Password { name, generation } => {
+                self.check_subject(name, session.created_at).await?;
+                of_user(self.credentials.live_user(name, generation).await??)?
+            }
+            Source::Oidc {
+                issuer,
+                subject,
+                groups,
+            } => {
+                self.check_subject(subject, session.created_at).await?;
+                let oidc = self.oidc.as_ref().ok_or(Invalid::Revoked)?;
+                oidc.again(issuer, subject, groups)
+                    .ok_or(Invalid::Revoked)?
+            }
         };
         Ok((identity, session))
     }
@@ -146,6 +188,11 @@ fn of_claims(claims: Claims) -> Result<Identity, Refused> {
     let role = claims.role.ok_or(Invalid::Malformed)?;
     let kind = claims.kind.unwrap_or(Kind::Service);
     own_name(Identity::vouch(claims.subject, role, kind, Method::Jwt))
+}
+
+fn of_user(user: User) -> Result<Identity, Refused> {
+    let identity = Identity::vouch(user.name, user.role, Kind::Human, Method::Session);
+    own_name(identity)
 }
 
 /// Refuses whoever is called like the server or a module of it.

@@ -16,7 +16,7 @@ pub struct Client(BufReader<TcpStream>);
 pub struct Reply {
     /// The status.
     pub status: u16,
-    /// By name in lower case.
+    /// By name in lower case; the values of one that comes more than once are parted by line breaks.
     pub headers: BTreeMap<String, String>,
     /// The body as text.
     pub body: String,
@@ -52,7 +52,11 @@ impl Client {
             let Some((name, value)) = line.split_once(':') else {
                 break;
             };
-            headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+            let values: &mut String = headers.entry(name.to_ascii_lowercase()).or_default();
+            if !values.is_empty() {
+                values.push('\n');
+            }
+            values.push_str(value.trim());
         }
         let length = headers
             .get("content-length")

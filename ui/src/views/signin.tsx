@@ -1,37 +1,127 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
-import { signIn } from "../api";
-import type { Who } from "../types";
+import { BASE, signIn, ways } from "../api";
+import type { Credential, Ways, Who } from "../types";
+import { Empty, Text } from "./parts";
 
-/** The way in: an API key, which is sent once and never kept here. */
-export function SignIn({ enter }: { enter(who: Who): void }) {
+/** What to offer where the server does not say. */
+const KEY_ALONE: Ways = { isRequired: true, apiKey: true, password: false };
+
+/** What to do once somebody is in. */
+interface Enter { enter(who: Who): void }
+
+/** What a sign-in at an identity provider came to, by the word that the server sends back. */
+const OUTCOMES: Record<string, string> = {
+  unavailable: "The identity provider cannot be reached. Try again in a moment, or sign in otherwise.",
+  denied: "The identity provider did not let you in.",
+  failed: "That sign-in did not come to an end. Begin it again, in one window.",
+  "no-role": "You are known, but none of your groups may do anything here. Ask an administrator.",
+  limited: "Too many sign-ins failed from here. Wait a minute.",
+};
+
+/** Takes the word out of the address, so that it is told once. */
+function outcome(): string {
+  const word = new URLSearchParams(location.search).get("signin");
+  if (word === null) return "";
+  history.replaceState(null, "", "/");
+  return OUTCOMES[word] ?? "";
+}
+
+/** The way in. What is typed is sent once and never kept here. */
+export function SignIn({ enter }: Enter) {
+  const [offered, offer] = useState<Ways>();
+  const [byKey, choose] = useState(false);
+  const [told] = useState(outcome);
+  useEffect(() => {
+    ways().then(offer, () => offer(KEY_ALONE));
+  }, []);
+  if (!offered) return <main class="signin"><Empty title="Opening…" /></main>;
+  const withKey = byKey || !offered.password;
+  return (
+    <main class="signin">
+      <div class="ways">
+        <h1>OpsPilot</h1>
+        {told && <p class="trouble" role="alert">{told}</p>}
+        {offered.oidc && <ByProvider {...offered.oidc} />}
+        {withKey ? <ByKey key="key" enter={enter} /> : <ByPassword key="password" enter={enter} />}
+        {offered.password && (
+          <button type="button" class="button plain" onClick={() => choose(!byKey)}>
+            {withKey ? "Use a password" : "Use an API key"}
+          </button>
+        )}
+      </div>
+    </main>
+  );
+}
+
+/** A plain link: the browser leaves this page, comes back, and is in. */
+function ByProvider({ name, isAvailable }: NonNullable<Ways["oidc"]>) {
+  return (
+    <>
+      <a class="button primary" href={`${BASE}/session/oidc`}><span>Sign in with <Text of={name} /></span></a>
+      {!isAvailable && <p class="hint">It did not answer a moment ago.</p>}
+      <p class="or">or</p>
+    </>
+  );
+}
+
+function ByKey({ enter }: Enter) {
+  const [form, trouble, busy] = useForm(enter, (field) => ({ apiKey: field("key").trim() }));
+  return (
+    <form onSubmit={form}>
+      <p>Sign in with an API key of your own. It opens a session of this browser, for eight hours at most.</p>
+      <label for="key">API key</label>
+      <input id="key" name="key" type="password" autocomplete="off" spellcheck={false} required autofocus {...marks(trouble)} />
+      <Send trouble={trouble} busy={busy} />
+      <p class="hint">An administrator makes keys with <code>opspilot-server key create</code>.</p>
+    </form>
+  );
+}
+
+function ByPassword({ enter }: Enter) {
+  const [form, trouble, busy] = useForm(enter, (field) => ({ username: field("username").trim(), password: field("password") }));
+  return (
+    <form onSubmit={form}>
+      <p>Signing in opens a session of this browser, for eight hours at most.</p>
+      <label for="username">Name</label>
+      <input id="username" name="username" autocomplete="username" autocapitalize="none" spellcheck={false} maxLength={64} required autofocus {...marks(trouble)} />
+      <label for="password">Password</label>
+      <input id="password" name="password" type="password" autocomplete="current-password" required {...marks(trouble)} />
+      <Send trouble={trouble} busy={busy} />
+      <p class="hint">An administrator sets passwords with <code>opspilot-server user password</code>.</p>
+    </form>
+  );
+}
+
+const marks = (trouble: string) => (trouble ? { "aria-describedby": "trouble", "aria-invalid": true } : {});
+
+function Send({ trouble, busy }: { trouble: string; busy: boolean }) {
+  return (
+    <>
+      {trouble && <p id="trouble" class="trouble" role="alert">{trouble}</p>}
+      <button type="submit" class="button primary" disabled={busy}>{busy ? "Signing in…" : "Sign in"}</button>
+    </>
+  );
+}
+
+/** A form that signs in with what `read` makes of its fields: what to do on submit, what went wrong, whether it works. */
+function useForm(enter: Enter["enter"], read: (field: (name: string) => string) => Credential): [(event: SubmitEvent) => void, string, boolean] {
   const [trouble, set] = useState("");
   const [busy, work] = useState(false);
   const submit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
-    const field = (event.currentTarget as HTMLFormElement).elements.namedItem("key") as HTMLInputElement;
+    const { elements } = event.currentTarget as HTMLFormElement;
+    const input = (name: string) => elements.namedItem(name) as HTMLInputElement;
     work(true);
     set("");
     try {
-      enter(await signIn(field.value.trim()));
+      enter(await signIn(read((name) => input(name).value)));
     } catch (error) {
       set(error instanceof Error ? error.message : "that did not work");
       work(false);
-      field.select();
+      const secret = [...elements].find((one) => one instanceof HTMLInputElement && one.type === "password");
+      (secret as HTMLInputElement | undefined)?.select();
     }
   };
-  return (
-    <main class="signin">
-      <form onSubmit={(event) => void submit(event)}>
-        <h1>OpsPilot</h1>
-        <p>Sign in with an API key of your own. It opens a session of this browser, for eight hours at most.</p>
-        <label for="key">API key</label>
-        <input id="key" name="key" type="password" autocomplete="current-password" spellcheck={false} required autofocus
-          aria-describedby={trouble ? "trouble" : undefined} aria-invalid={trouble ? true : undefined} />
-        {trouble && <p id="trouble" class="trouble" role="alert">{trouble}</p>}
-        <button type="submit" class="button primary" disabled={busy}>{busy ? "Signing in…" : "Sign in"}</button>
-        <p class="hint">An administrator makes keys with <code>opspilot-server key create</code>.</p>
-      </form>
-    </main>
-  );
+  return [(event) => void submit(event), trouble, busy];
 }

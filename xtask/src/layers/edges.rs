@@ -24,6 +24,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tower", &["opspilot-net"]),
     ("tower-http", &["opspilot-http"]),
     ("tokio-tungstenite", &["opspilot-http"]),
+    ("argon2", &["opspilot-core"]),
     ("jsonwebtoken", &["opspilot-http"]),
     ("utoipa", &["opspilot-http"]),
     ("utoipa-", &["opspilot-http"]),

@@ -1,4 +1,4 @@
-//! What the commands for keys and tokens share: they work on the storage of a server that does not run, and otherwise
+//! What the commands for keys, tokens and users share: they work on the storage of a server that does not run, and otherwise
 //! ask the running server.
 
 use std::sync::Arc;
@@ -125,6 +125,8 @@ pub(super) fn failure(error: CredentialError) -> Failure {
     match error {
         CredentialError::NotFound { .. }
         | CredentialError::TooLong { .. }
+        | CredentialError::NoName(_)
+        | CredentialError::Exists { .. }
         | CredentialError::Reserved(_) => Failure::Usage(error.to_string()),
         other => anyhow::Error::from(other).into(),
     }

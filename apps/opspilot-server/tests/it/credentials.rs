@@ -195,3 +195,106 @@ fn a_token_needs_a_secret() {
         ended.stderr
     );
 }
+
+/// Runs a command in `site` that reads `input`, with the key `key` to show to a server.
+fn tell(site: &Site, arguments: &[&str], input: &str, key: &str) -> Ended {
+    site.write("input.txt", input);
+    let input = std::fs::File::open(site.path("input.txt")).expect("the input is there");
+    let arguments = [arguments, &["--config", "config.yaml", "--json"]].concat();
+    let mut command = command(&arguments);
+    command.current_dir(site.folder()).stdin(input);
+    if !key.is_empty() {
+        command.env("OPSPILOT_API_KEY", key);
+    }
+    Ended::of(&mut command)
+}
+
+#[test]
+fn the_first_user_is_added_on_the_storage_and_others_over_the_running_server() {
+    let site = site(json!({ "enabled": true }));
+    let add = ["user", "add", "Ann", "--role", "admin"];
+    let made = json_of(&tell(&site, &add, "correct horse battery\n", ""));
+    assert_eq!(
+        (&made["name"], &made["role"]),
+        (&json!("ann"), &json!("admin"))
+    );
+    let create = [
+        "key", "create", "--label", "root", "--role", "admin", "--kind", "human",
+    ];
+    let key = json_of(&run(&site, &create, ""));
+    let key = key["apiKey"].as_str().expect("a key");
+    let server = Server::start(&site);
+    let sign_in = |name: &str, password: &str| {
+        let body = json!({ "username": name, "password": password });
+        server.post("/session", &body.to_string()).status
+    };
+    assert_eq!(sign_in("ann", "correct horse battery"), 201);
+    assert_eq!(sign_in("ann", "staple battery horse"), 401);
+    let url = url(&site);
+    let add = ["user", "add", "bob", "--role", "viewer", "--server", &url];
+    json_of(&tell(&site, &add, "staple battery horse", key));
+    assert_eq!(sign_in("bob", "staple battery horse"), 201);
+    let change = ["user", "password", "bob", "--server", &url];
+    json_of(&tell(&site, &change, "another battery horse\r\n", key));
+    assert_eq!(sign_in("bob", "staple battery horse"), 401);
+    assert_eq!(sign_in("bob", "another battery horse"), 201);
+    let role = ["user", "role", "bob", "operator", "--server", &url];
+    assert_eq!(json_of(&run(&site, &role, key))["role"], "operator");
+    let listed = json_of(&run(&site, &["user", "list", "--server", &url], key));
+    assert_eq!(listed["count"], 2);
+    json_of(&run(
+        &site,
+        &["user", "remove", "bob", "--server", &url],
+        key,
+    ));
+    server.stop();
+    let listed = json_of(&run(&site, &["user", "list"], ""));
+    assert_eq!(
+        (&listed["count"], &listed["users"][0]["name"]),
+        (&json!(1), &json!("ann"))
+    );
+    for file in ["stdout.log", "stderr.log"] {
+        assert!(!site.read(file).contains("horse"), "{}", site.read(file));
+    }
+    let audit = Ended::run(
+        site.folder(),
+        &["audit", "verify", "--config", "config.yaml"],
+    );
+    assert_eq!(audit.code(), 0, "{audit:?}");
+}
+
+#[test]
+fn a_password_comes_from_standard_input_and_cannot_be_guessed() {
+    let site = site(json!({ "enabled": true }));
+    let add = ["user", "add", "ann", "--role", "admin"];
+    for (input, told) in [
+        ("", "no password"),
+        ("\n", "no password"),
+        ("short\n", "12 characters"),
+        ("two lines\nof a password\n", "control characters"),
+    ] {
+        let ended = tell(&site, &add, input, "");
+        assert_eq!(ended.code(), 2, "{ended:?}");
+        assert!(ended.stderr.contains(told), "{}", ended.stderr);
+    }
+    let unknown = tell(
+        &site,
+        &["user", "password", "bob"],
+        "correct horse battery",
+        "",
+    );
+    assert_eq!(unknown.code(), 2, "{unknown:?}");
+    let argument = run(
+        &site,
+        &["user", "add", "ann", "--role", "admin", "--password", "x"],
+        "",
+    );
+    assert_eq!(argument.code(), 2, "{argument:?}");
+    let taken = json_of(&tell(&site, &add, "correct horse battery", ""));
+    assert_eq!(taken["name"], "ann");
+    let again = tell(&site, &add, "correct horse battery", "");
+    assert!(
+        again.code() == 2 && again.stderr.contains("already"),
+        "{again:?}"
+    );
+}

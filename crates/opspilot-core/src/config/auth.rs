@@ -1,5 +1,7 @@
 //! The root section `auth`: who may do what.
 
+mod oidc;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +12,8 @@ use super::fault::{Fault, KeyPath, Origin};
 use super::secret::Secret;
 use super::span::parse_span;
 use super::tree::Node;
+
+pub use oidc::{GroupRole, OidcProvider, SubjectClaim};
 
 /// How long a token lives where `jwtExpiresIn` cannot be read; the check of the configuration refuses that.
 const TOKEN_LIFE: Duration = Duration::from_hours(8);
@@ -34,6 +38,8 @@ pub struct Auth {
     pub algorithms: Vec<JwtAlgorithm>,
     /// The public keys of another issuer, for example an identity provider. No default.
     pub jwks: Option<KeySet>,
+    /// An identity provider at which people sign in. No default.
+    pub oidc: Option<OidcProvider>,
     /// Routes that need no credentials, of those that may go without; a final `*` matches any rest. Default
     /// `/api/health`.
     pub public_paths: Vec<String>,
@@ -54,6 +60,7 @@ impl Default for Auth {
             audience: "opspilot".to_owned(),
             algorithms: vec![JwtAlgorithm::Hs256],
             jwks: None,
+            oidc: None,
             public_paths: vec!["/api/health".to_owned()],
             api_keys: Vec::new(),
             allowed_hosts: Vec::new(),
@@ -73,6 +80,9 @@ pub enum JwtAlgorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256.
     #[serde(rename = "RS256")]
     Rs256,
+    /// ECDSA with P-256 and SHA-256.
+    #[serde(rename = "ES256")]
+    Es256,
 }
 
 /// `auth.jwks`: a JSON Web Key Set (RFC 7517), in a file or at an address.
@@ -141,12 +151,13 @@ impl Auth {
         parse_span(&self.jwt_expires_in).unwrap_or(TOKEN_LIFE)
     }
 
-    /// Says whether the configuration itself lets anybody in: by a key, or by tokens.
+    /// Says whether the configuration itself lets anybody in: by a key, by tokens, or by an identity provider.
     #[must_use]
     pub fn has_way_in(&self) -> bool {
         let signs = |secret: &Secret| !secret.is_empty();
         !self.api_keys.is_empty()
             || self.jwks.is_some()
+            || self.oidc.is_some()
             || self.jwt_secret.as_ref().is_some_and(signs)
     }
 
@@ -186,13 +197,27 @@ impl Auth {
                 "write `file: keys.json` or `url: https://…` under `jwks`",
             );
         }
+        if let Some(oidc) = &self.oidc {
+            for (message, way_out) in oidc.faults() {
+                faults.add("oidc", message, way_out);
+            }
+            if !self.enabled {
+                let message = "nobody is asked to sign in while `auth.enabled` is false";
+                faults.add(
+                    "oidc",
+                    message,
+                    "set `auth.enabled: true`, or remove `oidc`",
+                );
+            }
+        }
         faults.found
     }
 
     fn check_algorithms(&self, faults: &mut Faults<'_>) {
         let needs_set = |algorithm: &JwtAlgorithm| *algorithm != JwtAlgorithm::Hs256;
         if self.jwks.is_none() && self.algorithms.iter().any(needs_set) {
-            let message = "`EdDSA` and `RS256` verify with public keys, and `auth.jwks` names none";
+            let message =
+                "`EdDSA`, `RS256` and `ES256` verify with public keys, and `auth.jwks` names none";
             faults.add(
                 "algorithms",
                 message,
@@ -240,15 +265,22 @@ impl KeySet {
             (None, None) => return Err("names neither a file nor an address"),
             (Some(_), Some(_)) => return Err("names both a file and an address"),
         };
-        let is_local = ["http://127.0.0.1", "http://localhost", "http://[::1]"]
-            .iter()
-            .filter_map(|start| url.strip_prefix(start))
-            .any(|rest| rest.is_empty() || rest.starts_with([':', '/']));
-        if url.starts_with("https://") || is_local {
+        if is_safe_url(url) {
             return Ok(());
         }
         Err("keys that come over plain HTTP can be exchanged on the way")
     }
+}
+
+/// True for `https`, and for `http` on this machine: nobody else can change what comes from there.
+fn is_safe_url(url: &str) -> bool {
+    let is_local = ["http://127.0.0.1", "http://localhost", "http://[::1]"]
+        .iter()
+        .filter_map(|start| url.strip_prefix(start))
+        .any(|rest| rest.is_empty() || rest.starts_with([':', '/']));
+    let is_secure = |rest: &str| !rest.is_empty() && !rest.starts_with(['/', ':']);
+    // What stands before an `@` only looks like the host.
+    !url.contains('@') && (is_local || url.strip_prefix("https://").is_some_and(is_secure))
 }
 
 struct Faults<'a> {
@@ -310,6 +342,10 @@ mod tests {
                 "{jwks: {url: 'http://127.0.0.1.evil.example/'}}",
                 &["auth.jwks"],
             ),
+            (
+                "{jwks: {url: 'http://127.0.0.1:80@evil.example/'}}",
+                &["auth.jwks"],
+            ),
             ("{jwks: {url: 'http://127.0.0.1:8080/keys'}}", &[]),
             (
                 "{enabled: true, allowedHosts: ['https://a']}",
@@ -328,6 +364,47 @@ mod tests {
             (
                 "{enabled: true, algorithms: [none]}",
                 &["auth.algorithms[0]"],
+            ),
+        ];
+        for (section, expected) in rows {
+            assert_eq!(faults(section), *expected, "{section}");
+        }
+    }
+
+    #[test]
+    fn a_provider_is_checked_before_anybody_signs_in() {
+        let rows: &[(&str, &[&str])] = &[
+            (
+                "{enabled: true, oidc: {issuer: 'https://idp', clientId: a, defaultRole: viewer}}",
+                &[],
+            ),
+            (
+                "{oidc: {issuer: 'https://idp', clientId: a, defaultRole: viewer}}",
+                &["auth.oidc"],
+            ),
+            (
+                "{enabled: true, oidc: {issuer: 'http://idp.example.org', clientId: a, defaultRole: viewer}}",
+                &["auth.oidc"],
+            ),
+            (
+                "{enabled: true, oidc: {issuer: 'https://idp?x=1', clientId: a, clientSecret: '', scopes: [profile]}}",
+                &["auth.oidc"; 4],
+            ),
+            (
+                "{enabled: true, oidc: {issuer: 'https://idp', clientId: '', defaultRole: viewer}}",
+                &["auth.oidc.clientId"],
+            ),
+            (
+                "{enabled: true, oidc: {issuer: 'http://127.0.0.1:9000', clientId: a, roles: [{group: '', role: admin}]}}",
+                &["auth.oidc.roles[0].group"],
+            ),
+            (
+                "{enabled: true, oidc: {clientId: a, defaultRole: viewer}}",
+                &["auth.oidc.issuer"],
+            ),
+            (
+                "{enabled: true, oidc: {issuer: 'https://idp', clientId: a, defaultRole: boss}}",
+                &["auth.oidc.defaultRole"],
             ),
         ];
         for (section, expected) in rows {

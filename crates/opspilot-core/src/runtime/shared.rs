@@ -119,7 +119,11 @@ async fn require_way_in(config: &Config, credentials: &Credentials) -> Result<()
     if !config.auth.enabled || config.auth.has_way_in() {
         return Ok(());
     }
-    match credentials.has_live_key().await {
+    let has_way_in = match credentials.has_live_key().await {
+        Ok(false) => credentials.has_user().await,
+        other => other,
+    };
+    match has_way_in {
         Ok(true) => Ok(()),
         Ok(false) => Err(StartError::NoWayIn),
         Err(CredentialError::Storage(error)) => Err(StartError::Storage(error)),

@@ -1,16 +1,19 @@
-//! Keys, tokens and sessions: what somebody shows to prove who they are.
+//! Keys, passwords, tokens and sessions: what somebody shows to prove who they are.
 //!
 //! Nothing that is stored lets anybody in: of a key and of a session only the SHA-256 is kept (both hold 256 random
-//! bits, so no slow hash is needed), of a token only its id. Whatever is created or revoked is written to the audit log
+//! bits, so no slow hash is needed), of a password its Argon2id hash, of a token only its id. Whatever is created or revoked is written to the audit log
 //! in the same transaction. A revocation holds from the next request on: nothing here is cached.
 
 mod error;
 mod key;
+mod password;
 mod session;
 #[cfg(test)]
 mod tests;
 mod token;
 mod trail;
+mod user;
+mod users;
 mod work;
 
 use std::collections::HashMap;
@@ -24,11 +27,15 @@ use crate::storage::{Collection, Cursor, Query, SharedStorage, StorageError, Sto
 
 pub use error::{CredentialError, Invalid};
 pub use key::{Key, KeyText, NewKey};
+pub use password::{PASSWORD_BYTES, PASSWORD_SHORTEST, Password, PasswordError};
 pub use session::{NewSession, Session, SessionToken, Source};
 pub use token::{NewToken, SubjectRule, Token};
+pub use user::{NewUser, USER_NAME_LENGTH, User, UserName};
 
 use self::key::StoredKey;
+use self::password::Hashing;
 use self::session::StoredSession;
+use self::user::StoredUser;
 use super::audit::{self, Audit};
 use super::identity::{Identity, is_reserved};
 
@@ -66,6 +73,8 @@ pub struct Credentials {
     tokens: Collection<Token>,
     sessions: Collection<StoredSession>,
     subjects: Collection<SubjectRule>,
+    users: Collection<StoredUser>,
+    hashing: Hashing,
     used: Arc<Mutex<HashMap<String, Timestamp>>>,
     changes: Arc<AtomicU64>,
 }
@@ -87,6 +96,8 @@ impl Credentials {
             tokens: store.collection().await?,
             sessions: store.collection().await?,
             subjects: store.collection().await?,
+            users: store.collection().await?,
+            hashing: Hashing::default(),
             used: Arc::default(),
             changes: Arc::default(),
             bus,

@@ -35,7 +35,7 @@ use super::state::{ApiLimits, State};
 use crate::auth::{Authenticator, Refused};
 use opspilot_net::Peer;
 
-pub(super) use self::cookie::{Cookie, end_cookie};
+pub(super) use self::cookie::{Cookie, Site, end_cookie, flow_of};
 pub(super) use self::guesses::Guesses;
 pub(super) use self::trail::{Entry, Trail};
 

@@ -23,6 +23,9 @@ pub(super) use code::Code;
 /// After how many seconds to try again when the storage does not work.
 const STORAGE_RETRY: u32 = 5;
 
+/// After how many seconds to try again when too many passwords are checked.
+const BUSY_RETRY: u32 = 2;
+
 /// An error on its way to the caller.
 #[derive(Debug, Clone)]
 pub(super) struct Problem {
@@ -217,10 +220,15 @@ impl From<CredentialError> for Problem {
     fn from(error: CredentialError) -> Self {
         match error {
             CredentialError::NotFound { kind: "key", .. } => Self::of(Code::NO_SUCH_KEY),
+            CredentialError::NotFound { kind: "user", .. } => Self::of(Code::NO_SUCH_USER),
             CredentialError::NotFound { .. } => Self::of(Code::NO_SUCH_TOKEN),
-            CredentialError::TooLong { .. } | CredentialError::Reserved(_) => {
+            CredentialError::TooLong { .. }
+            | CredentialError::Reserved(_)
+            | CredentialError::NoName(_) => {
                 Self::of(Code::INVALID_REQUEST).detail(error.to_string())
             }
+            CredentialError::Exists { .. } => Self::of(Code::USER_EXISTS),
+            CredentialError::Busy => Self::of(Code::BUSY).retry_after(BUSY_RETRY),
             CredentialError::Storage(storage) => storage.into(),
             CredentialError::Publish(publish) => publish.into(),
             other => Self::internal(chain(&other)),

@@ -1,4 +1,7 @@
-//! Sessions of browsers: `POST /session` lets somebody in with a key, `GET` says who it is, `DELETE` ends it.
+//! Sessions of browsers: `POST /session` lets somebody in with a key or a password, `GET` says who it is, `DELETE` ends
+//! it.
+
+pub(super) mod oidc;
 
 use std::net::IpAddr;
 
@@ -7,7 +10,10 @@ use axum::body::Body;
 use axum::extract::State as Extract;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use opspilot_core::safety::credentials::NewSession;
+use opspilot_core::config::Secret;
+use opspilot_core::safety::credentials::{
+    Invalid, NewSession, PASSWORD_BYTES, SessionToken, Source, USER_NAME_LENGTH,
+};
 use opspilot_core::safety::identity::{Identity, Kind, Method, Role};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -21,7 +27,7 @@ use super::params::Params;
 use super::problem::{Code, Problem};
 use super::routes::{Input, Reply, Shape};
 use super::state::State;
-use crate::auth::Refused;
+use crate::auth::{Authenticator, Refused};
 use opspilot_net::Peer;
 
 /// The longest key, in characters.
@@ -55,8 +61,17 @@ impl<'a> WhoBody<'a> {
 
 pub(super) const SHOW: Shape = Shape::json::<WhoBody<'_>>();
 pub(super) const BEGIN: Shape = Shape::of(Reply::json::<WhoBody<'_>>(201))
-    .fields(&[Input::text("apiKey", KEY_LENGTH, "The key.").required()])
-    .problems(&[Code::AUTH_OFF, Code::UNAUTHENTICATED]);
+    .fields(&[
+        Input::text(
+            "apiKey",
+            KEY_LENGTH,
+            "The key; or else `username` and `password`.",
+        ),
+        Input::text("username", USER_NAME_LENGTH, "The name of a user."),
+        Input::text("password", PASSWORD_BYTES, "The user's password."),
+    ])
+    .problems(&[Code::AUTH_OFF, Code::UNAUTHENTICATED, Code::BUSY]);
+pub(super) const METHODS: Shape = Shape::json::<MethodsBody<'_>>();
 pub(super) const END: Shape = Shape::of(Reply::bare(204));
 
 /// `GET /session`
@@ -79,22 +94,67 @@ pub(super) async fn begin(
     body: Body,
 ) -> Answer {
     let mut fields = Fields::parse(&headers, &body::read(body, state.limits()).await?)?;
-    let key = fields.required_text("apiKey", KEY_LENGTH);
+    let shown = Shown::read(&mut fields);
     fields.finish()?;
-    let key = key.unwrap_or_default();
-    log_in(&state, peer.0.ip().to_canonical(), &key, cookie).await
+    let shown = shown.ok_or_else(|| Problem::internal("a field that is required is absent"))?;
+    log_in(&state, peer.0.ip().to_canonical(), shown, cookie).await
 }
 
-async fn log_in(state: &State, address: IpAddr, key: &str, cookie: Cookie) -> Answer {
-    let (Some(authenticator), Some(access)) = (state.access.authenticator(), &state.cx.access)
-    else {
+/// What somebody shows to be let in.
+enum Shown {
+    Key(Secret),
+    Password { name: String, password: Secret },
+}
+
+impl Shown {
+    /// Reads one of the two; `None` after a fault.
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let key = fields.text("apiKey", KEY_LENGTH);
+        let name = fields.text("username", USER_NAME_LENGTH);
+        let password = fields.text("password", PASSWORD_BYTES);
+        match (key, name, password) {
+            (Some(key), None, None) => Some(Self::Key(Secret::new(key))),
+            (None, Some(name), Some(password)) => Some(Self::Password {
+                name,
+                password: Secret::new(password),
+            }),
+            _ => {
+                fields.refuse("apiKey", "write either this, or `username` and `password`");
+                None
+            }
+        }
+    }
+
+    /// Whose it is.
+    async fn check(&self, authenticator: &Authenticator) -> Result<(Identity, Source), Refused> {
+        match self {
+            Self::Key(key) => authenticator.key(key.expose()).await,
+            Self::Password { name, password } => {
+                authenticator.password(name, password.clone()).await
+            }
+        }
+    }
+
+    /// Why it is refused, for the audit log. What is typed for the name of nobody may be a password.
+    fn reason(&self, refused: &Refused) -> String {
+        match (self, refused) {
+            (Self::Password { name, .. }, Refused::Invalid(Invalid::Password)) => {
+                format!("password of {name}")
+            }
+            _ => refused.reason(),
+        }
+    }
+}
+
+async fn log_in(state: &State, address: IpAddr, shown: Shown, cookie: Cookie) -> Answer {
+    let Some(authenticator) = state.access.authenticator() else {
         return Err(Problem::of(Code::AUTH_OFF));
     };
     let attempt = state.access.logins().attempt(address).map_err(|wait| {
         state.metrics().refused(Refusal::Credential);
         Problem::of(Code::RATE_LIMITED).retry_after(wait)
     })?;
-    let (identity, source) = match authenticator.key(key).await {
+    let (identity, source) = match shown.check(authenticator).await {
         Ok(found) => found,
         Err(Refused::Broken(error)) => {
             attempt.forgive();
@@ -102,17 +162,12 @@ async fn log_in(state: &State, address: IpAddr, key: &str, cookie: Cookie) -> An
         }
         Err(refused) => {
             drop(attempt);
-            return Err(refuse(state, address, &refused));
+            refuse(state, address, shown.reason(&refused), "POST /session");
+            return Err(Problem::of(Code::UNAUTHENTICATED));
         }
     };
     attempt.forgive();
-    state.require_storage()?;
-    state.note_key(&source);
-    let new = NewSession {
-        source,
-        address: address.to_string(),
-    };
-    let token = access.credentials.open_session(&identity, new).await?;
+    let token = begin_session(state, address, &identity, source).await?;
     let csrf = token.csrf();
     let mut response = json_with(
         StatusCode::CREATED,
@@ -123,6 +178,72 @@ async fn log_in(state: &State, address: IpAddr, key: &str, cookie: Cookie) -> An
         .ok_or_else(|| Problem::internal("a session token that fits no header"))?;
     response.headers_mut().insert(header::SET_COOKIE, begun);
     Ok(response)
+}
+
+/// Begins a session of `identity`.
+async fn begin_session(
+    state: &State,
+    address: IpAddr,
+    identity: &Identity,
+    source: Source,
+) -> Result<SessionToken, Problem> {
+    state.require_storage()?;
+    state.note_key(&source);
+    let new = NewSession {
+        source,
+        address: address.to_string(),
+    };
+    Ok(state.credentials()?.open_session(identity, new).await?)
+}
+
+/// How people sign in here. Whoever looks at the sign-in page may know.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "SignInMethods")]
+struct MethodsBody<'a> {
+    /// False while authentication is off: everybody is in.
+    is_required: bool,
+    /// With an API key.
+    api_key: bool,
+    /// With a name and a password.
+    password: bool,
+    /// At an identity provider; absent if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oidc: Option<OidcBody<'a>>,
+}
+
+/// An identity provider.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "IdentityProvider")]
+struct OidcBody<'a> {
+    /// What people call it.
+    name: &'a str,
+    /// False if it did not work when it was asked last.
+    is_available: bool,
+}
+
+/// `GET /session/methods`
+pub(super) async fn methods(Extract(state): Extract<State>, params: Params) -> Answer {
+    params.finish()?;
+    let authenticator = state.access.authenticator();
+    let password = match authenticator {
+        Some(authenticator) => authenticator.has_passwords().await?,
+        None => false,
+    };
+    let oidc = match authenticator.and_then(Authenticator::oidc) {
+        Some(oidc) => Some(OidcBody {
+            name: oidc.name(),
+            is_available: oidc.trouble().await.is_none(),
+        }),
+        None => None,
+    };
+    json(&MethodsBody {
+        is_required: authenticator.is_some(),
+        api_key: authenticator.is_some(),
+        password,
+        oidc,
+    })
 }
 
 /// `DELETE /session`: ends the session that the request came with; without one there is nothing to end.
@@ -144,15 +265,15 @@ pub(super) async fn end(
     Ok(response)
 }
 
-fn refuse(state: &State, address: IpAddr, refused: &Refused) -> Problem {
+/// Counts and writes down a sign-in that failed.
+fn refuse(state: &State, address: IpAddr, reason: String, route: &str) {
     state.metrics().refused(Refusal::Credential);
     let refusal = access::Entry {
         action: "auth.refused",
         address,
         subject: String::new(),
-        reason: refused.reason(),
-        route: "POST /session".to_owned(),
+        reason,
+        route: route.to_owned(),
     };
     state.access.trail().write(state, refusal);
-    Problem::of(Code::UNAUTHENTICATED)
 }

@@ -122,6 +122,11 @@ impl Shared {
         self.limits
     }
 
+    /// What the paths of the API begin with.
+    pub(super) fn base_path(&self) -> &str {
+        &self.base_path
+    }
+
     /// How the core is: what the bus says of the storage.
     pub(super) fn core(&self) -> Option<Health> {
         let modules = self.cx.system.modules();

@@ -10,7 +10,7 @@ use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, Vi
 use serde_json::{Map, Value};
 
 /// How far the clocks of issuer and server may differ.
-const LEEWAY: Duration = Duration::from_secs(5);
+pub(super) const LEEWAY: Duration = Duration::from_secs(5);
 
 /// The longest subject and token id, in characters.
 const NAME_LENGTH: usize = 200;
@@ -86,7 +86,7 @@ impl Claims {
     }
 }
 
-fn text(map: &Map<String, Value>, name: &str) -> Option<String> {
+pub(super) fn text(map: &Map<String, Value>, name: &str) -> Option<String> {
     map.get(name)?.as_str().map(str::to_owned)
 }
 
@@ -97,7 +97,7 @@ fn name(map: &Map<String, Value>, name: &str) -> Option<String> {
     is_plain.then_some(text)
 }
 
-fn audience(value: &Value) -> Option<Vec<String>> {
+pub(super) fn audience(value: &Value) -> Option<Vec<String>> {
     match value {
         Value::String(one) => Some(vec![one.clone()]),
         Value::Array(many) => many
@@ -109,7 +109,7 @@ fn audience(value: &Value) -> Option<Vec<String>> {
 }
 
 /// A moment in whole seconds (RFC 7519 also allows fractions, which no issuer needs).
-fn moment(map: &Map<String, Value>, name: &str) -> Option<Timestamp> {
+pub(super) fn moment(map: &Map<String, Value>, name: &str) -> Option<Timestamp> {
     let seconds = map.get(name)?.as_i64().filter(|seconds| *seconds >= 0)?;
     seconds.checked_mul(1_000).map(Timestamp::from_millis)
 }

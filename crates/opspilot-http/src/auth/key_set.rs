@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http_body_util::BodyExt as _;
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::{
     AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse,
@@ -16,14 +15,13 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+use super::fetch::{client, fetch};
+
 /// How often the set is read again for a key that it does not have.
 const RETRY: Duration = Duration::from_mins(1);
 
 /// How long a set is used before it is read again, so that a key that was taken out stops to count.
 const FRESH: Duration = Duration::from_mins(10);
-
-/// How long reading the set may take.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The largest set, in bytes.
 const SET_BYTES: usize = 256 * 1024;
@@ -70,7 +68,7 @@ impl KeyRing {
     pub(super) async fn open(set: &KeySet) -> Result<Self, RunError> {
         let place = match (&set.file, &set.url) {
             (Some(path), _) => Place::File(path.clone()),
-            (None, Some(url)) => Place::Url(url.clone(), client()?),
+            (None, Some(url)) => Place::Url(url.clone(), client("auth.jwks.url")?),
             (None, None) => return Err(RunError::message("`auth.jwks` names no keys")),
         };
         let ring = Self {
@@ -91,6 +89,11 @@ impl KeyRing {
         Ok(ring)
     }
 
+    /// True while no set could be read.
+    pub(super) async fn is_empty(&self) -> bool {
+        self.cache.lock().await.keys.is_empty()
+    }
+
     /// The key `id`, if it is for `algorithm`.
     pub(super) async fn find(&self, id: &str, algorithm: JwtAlgorithm) -> Option<DecodingKey> {
         let mut cache = self.cache.lock().await;
@@ -105,7 +108,7 @@ impl KeyRing {
     async fn read(&self) -> Result<HashMap<String, Pinned>, String> {
         let bytes = match &self.place {
             Place::File(path) => read_file(path.clone()).await?,
-            Place::Url(url, client) => fetch(client, url).await?,
+            Place::Url(url, client) => fetch(client, url, SET_BYTES).await?,
         };
         parse(&bytes)
     }
@@ -140,14 +143,14 @@ impl Cache {
     }
 }
 
-/// The usable keys of a set: RSA and Ed25519, for signatures, with an id. A set never brings a shared secret.
+/// The usable keys of a set: RSA, Ed25519 and P-256, for signatures, with an id. A set never brings a shared secret.
 pub(super) fn parse(bytes: &[u8]) -> Result<HashMap<String, Pinned>, String> {
     let set: JwkSet =
         serde_json::from_slice(bytes).map_err(|error| format!("it is no key set: {error}"))?;
     let usable = set.keys.iter().take(SET_KEYS).filter_map(pinned);
     let keys: HashMap<String, Pinned> = usable.collect();
     if keys.is_empty() {
-        return Err("it has no RSA or Ed25519 key with a `kid`".to_owned());
+        return Err("it has no RSA, Ed25519 or P-256 key with a `kid`".to_owned());
     }
     Ok(keys)
 }
@@ -157,6 +160,9 @@ fn pinned(jwk: &Jwk) -> Option<(String, Pinned)> {
         AlgorithmParameters::RSA(_) => (JwtAlgorithm::Rs256, KeyAlgorithm::RS256),
         AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => {
             (JwtAlgorithm::EdDsa, KeyAlgorithm::EdDSA)
+        }
+        AlgorithmParameters::EllipticCurve(point) if point.curve == EllipticCurve::P256 => {
+            (JwtAlgorithm::Es256, KeyAlgorithm::ES256)
         }
         _ => return None,
     };
@@ -183,36 +189,11 @@ async fn read_file(path: PathBuf) -> Result<Vec<u8>, String> {
     bounded(bytes)
 }
 
-async fn fetch(client: &reqwest::Client, url: &str) -> Result<Vec<u8>, String> {
-    let told = |error: reqwest::Error| chain(&error.without_url());
-    let response = client.get(url).send().await.map_err(told)?;
-    let response = response.error_for_status().map_err(told)?;
-    let body = http_body_util::Limited::new(reqwest::Body::from(response), SET_BYTES);
-    let body = body.collect().await.map_err(|error| error.to_string())?;
-    Ok(body.to_bytes().to_vec())
-}
-
 fn bounded(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
     if bytes.len() > SET_BYTES {
         return Err(format!("it is larger than {SET_BYTES} bytes"));
     }
     Ok(bytes)
-}
-
-fn client() -> Result<reqwest::Client, RunError> {
-    // It fails when a provider is installed already, which is as good.
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .ok();
-    reqwest::Client::builder()
-        .timeout(PATIENCE)
-        .connect_timeout(PATIENCE)
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .referer(false)
-        .user_agent(concat!("opspilot/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| RunError::new("cannot make an HTTP client for `auth.jwks.url`", error))
 }
 
 #[cfg(test)]
@@ -221,7 +202,7 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
-    use crate::auth::testing::{ed_jwk, ed25519, rsa_2048, rsa_jwk};
+    use crate::auth::testing::{ec_jwk, ed_jwk, ed25519, p256, rsa_2048, rsa_jwk};
 
     fn ids(set: &Value) -> Result<Vec<String>, String> {
         let keys = parse(set.to_string().as_bytes())?;
@@ -238,9 +219,10 @@ mod tests {
     #[test]
     fn only_public_keys_for_signatures_are_taken() {
         let (ed, rsa) = (ed_jwk("ed", &ed25519(1)), rsa_jwk("rsa", &rsa_2048()));
+        let ec = ec_jwk("ec", &p256());
         assert_eq!(
-            ids(&json!({ "keys": [ed, rsa] })),
-            Ok(vec!["ed".into(), "rsa".into()])
+            ids(&json!({ "keys": [ed, rsa, ec] })),
+            Ok(vec!["ec".into(), "ed".into(), "rsa".into()])
         );
         let unfit = [
             json!({ "kty": "oct", "k": "AAAA", "kid": "a" }),
@@ -249,7 +231,8 @@ mod tests {
             changed(rsa.clone(), "alg", json!("RS512")),
             changed(rsa, "alg", json!("HS256")),
             changed(ed, "kid", Value::Null),
-            json!({ "kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "ec" }),
+            changed(ec, "alg", json!("ES384")),
+            json!({ "kty": "EC", "crv": "P-384", "x": "AA", "y": "AA", "kid": "ec" }),
             json!({ "kty": "other", "kid": "b" }),
         ];
         for jwk in unfit {

@@ -1,4 +1,4 @@
-//! The cryptography of `jsonwebtoken`, on `ring`: HMAC to sign and verify, Ed25519 and RSA to verify.
+//! The cryptography of `jsonwebtoken`, on `ring`: HMAC to sign and verify, Ed25519, RSA and P-256 to verify.
 
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result};
@@ -33,6 +33,9 @@ fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerif
         }
         (Algorithm::EdDSA, AlgorithmFamily::Ed, DecodingKeyKind::SecretOrDer(point)) => {
             Ok(Box::new(Ed25519(point.clone())))
+        }
+        (Algorithm::ES256, AlgorithmFamily::Ec, DecodingKeyKind::SecretOrDer(point)) => {
+            Ok(Box::new(Es256(point.clone())))
         }
         (Algorithm::RS256, AlgorithmFamily::Rsa, DecodingKeyKind::RsaModulusExponent { n, e }) => {
             Ok(Box::new(Rs256 {
@@ -96,6 +99,22 @@ impl Verifier<Vec<u8>> for Ed25519 {
 impl JwtVerifier for Ed25519 {
     fn algorithm(&self) -> Algorithm {
         Algorithm::EdDSA
+    }
+}
+
+/// ECDSA with P-256 and SHA-256, the signature as two numbers of 32 bytes (RFC 7518, section 3.4).
+struct Es256(Vec<u8>);
+
+impl Verifier<Vec<u8>> for Es256 {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> std::result::Result<(), Error> {
+        let key = signature::UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, &self.0);
+        key.verify(message, signature).map_err(|_| Error::new())
+    }
+}
+
+impl JwtVerifier for Es256 {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::ES256
     }
 }
 

@@ -3,7 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::rand::SystemRandom;
-use ring::signature::{Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256,
+    RsaKeyPair,
+};
 use ring::{hmac, rsa};
 use serde_json::{Value, json};
 
@@ -55,6 +58,28 @@ pub(crate) fn rs256(pair: &RsaKeyPair) -> impl Fn(&[u8]) -> Vec<u8> {
         .unwrap();
         signature
     }
+}
+
+/// A new key pair of P-256.
+pub(crate) fn p256() -> EcdsaKeyPair {
+    let (kind, random) = (&ECDSA_P256_SHA256_FIXED_SIGNING, SystemRandom::new());
+    let text = EcdsaKeyPair::generate_pkcs8(kind, &random).unwrap();
+    EcdsaKeyPair::from_pkcs8(kind, text.as_ref(), &random).unwrap()
+}
+
+/// Signs with P-256 and SHA-256.
+pub(crate) fn es256(pair: &EcdsaKeyPair) -> impl Fn(&[u8]) -> Vec<u8> {
+    move |message| {
+        let signature = pair.sign(&SystemRandom::new(), message).unwrap();
+        signature.as_ref().to_vec()
+    }
+}
+
+/// The public key of P-256 as a JWK.
+pub(crate) fn ec_jwk(id: &str, pair: &EcdsaKeyPair) -> Value {
+    let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
+    let [x, y] = [x, y].map(|number| URL_SAFE_NO_PAD.encode(number));
+    json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": id, "use": "sig", "alg": "ES256" })
 }
 
 /// The public Ed25519 key as a JWK.

@@ -131,6 +131,7 @@ impl Tokens {
             Algorithm::HS256 => JwtAlgorithm::Hs256,
             Algorithm::EdDSA => JwtAlgorithm::EdDsa,
             Algorithm::RS256 => JwtAlgorithm::Rs256,
+            Algorithm::ES256 => JwtAlgorithm::Es256,
             _ => return None,
         };
         if !self.algorithms.contains(&allowed) {
@@ -149,7 +150,7 @@ impl Tokens {
 
 /// The signature alone is checked by the library, with the algorithm of the key; the claims by [`Claims`], with the
 /// server's clock and without optional checks.
-fn only(algorithm: Algorithm) -> Validation {
+pub(super) fn only(algorithm: Algorithm) -> Validation {
     let mut validation = Validation::new(algorithm);
     validation.required_spec_claims.clear();
     validation.validate_exp = false;

@@ -12,7 +12,7 @@ pub enum CredentialError {
     /// There is no such credential.
     #[error("there is no {kind} `{id}`")]
     NotFound {
-        /// `key` or `token`.
+        /// `key`, `token` or `user`.
         kind: &'static str,
         /// The id asked for.
         id: String,
@@ -28,6 +28,23 @@ pub enum CredentialError {
     /// The name is the server's own.
     #[error("`{0}` is a name of the server or of a module: choose another")]
     Reserved(String),
+    /// It is no name.
+    #[error("`{0}` is no name of a user: write letters, digits and `.`, `_`, `-`, `@`, `+`")]
+    NoName(String),
+    /// There is one already.
+    #[error("there is a {kind} `{id}` already")]
+    Exists {
+        /// `user`.
+        kind: &'static str,
+        /// Its name.
+        id: String,
+    },
+    /// Too many passwords are checked now.
+    #[error("too many passwords are checked now; try again in a few seconds")]
+    Busy,
+    /// A password could not be hashed.
+    #[error("the password could not be hashed")]
+    Unhashed,
     /// The system gave no random bytes.
     #[error("the system gives no random numbers")]
     NoEntropy,
@@ -53,6 +70,8 @@ pub enum Invalid {
     Expired,
     /// It was revoked.
     Revoked,
+    /// It is not the password of this user.
+    Password,
 }
 
 impl Invalid {
@@ -64,6 +83,7 @@ impl Invalid {
             Self::Unknown => "unknown",
             Self::Expired => "expired",
             Self::Revoked => "revoked",
+            Self::Password => "password",
         }
     }
 }

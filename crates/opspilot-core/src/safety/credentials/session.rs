@@ -65,7 +65,7 @@ impl fmt::Debug for SessionToken {
     }
 }
 
-/// With which key somebody logged in. The session ends with the key, and has the role that the key has now.
+/// With what somebody logged in. The session ends with it, and has the role that it has now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "type")]
 pub enum Source {
@@ -81,12 +81,28 @@ pub enum Source {
         /// What tells it from another key with that label; no secret.
         print: String,
     },
+    /// The password of a user.
+    Password {
+        /// Who.
+        name: String,
+        /// What tells the password from those before it; no secret.
+        generation: String,
+    },
+    /// An identity that an issuer of OpenID Connect vouched for.
+    Oidc {
+        /// The issuer.
+        issuer: String,
+        /// Who: the subject of whatever they do.
+        subject: String,
+        /// The groups that gave them their role.
+        groups: Vec<String>,
+    },
 }
 
 /// A session to begin.
 #[derive(Debug, Clone)]
 pub struct NewSession {
-    /// With which key.
+    /// With what.
     pub source: Source,
     /// From which address.
     pub address: String,
@@ -97,8 +113,10 @@ pub struct NewSession {
 pub struct Session {
     /// Its key in the storage; no secret.
     pub id: String,
-    /// With which key it began.
+    /// With what it began.
     pub source: Source,
+    /// When it began.
+    pub created_at: Timestamp,
     /// When it ends at the latest.
     pub expires_at: Timestamp,
     /// When it was last used, to the minute.
@@ -144,6 +162,7 @@ impl StoredSession {
         Ok(Session {
             id: self.hash,
             source: self.source,
+            created_at: self.created_at,
             expires_at: self.expires_at,
             seen_at: self.seen_at,
         })

@@ -1,5 +1,7 @@
 //! Credentials on memory, with a clock that the test moves.
 
+mod users;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -45,7 +45,7 @@ impl<C: Change> Work for Audited<C> {
 }
 
 impl Audited<()> {
-    async fn note(&self, tx: &mut Tx, entry: Entry) -> Result<(), CredentialError> {
+    pub(super) async fn note(&self, tx: &mut Tx, entry: Entry) -> Result<(), CredentialError> {
         Ok(entry.append(&self.credentials.audit, tx, &self.by).await?)
     }
 }

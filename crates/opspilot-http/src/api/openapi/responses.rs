@@ -149,6 +149,7 @@ const fn meaning(status: u16) -> &'static str {
         201 => "It was made.",
         202 => "It was begun.",
         204 => "It is done.",
+        303 => "The browser goes on elsewhere.",
         304 => "What is known still holds.",
         503 => "It does not work.",
         _ => "The answer.",

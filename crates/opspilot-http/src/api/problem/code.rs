@@ -152,6 +152,21 @@ impl Code {
         "no-such-token",
         "There is no such token",
     );
+    pub(in crate::api) const NO_SUCH_USER: Self = Self::new(
+        StatusCode::NOT_FOUND,
+        "no-such-user",
+        "There is no such user",
+    );
+    pub(in crate::api) const USER_EXISTS: Self = Self::new(
+        StatusCode::CONFLICT,
+        "user-exists",
+        "There is a user of this name already",
+    );
+    pub(in crate::api) const BUSY: Self = Self::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "busy",
+        "Too many do this now",
+    );
     pub(in crate::api) const METHOD_NOT_ALLOWED: Self = Self::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "method-not-allowed",
@@ -166,6 +181,11 @@ impl Code {
         StatusCode::CONFLICT,
         "auth-off",
         "Authentication is off, and nobody needs to log in",
+    );
+    pub(in crate::api) const NO_OIDC: Self = Self::new(
+        StatusCode::CONFLICT,
+        "no-oidc",
+        "Nobody signs in at an identity provider here",
     );
     pub(in crate::api) const NO_SIGNING_KEY: Self = Self::new(
         StatusCode::CONFLICT,

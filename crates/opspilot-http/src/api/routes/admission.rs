@@ -1,8 +1,8 @@
-//! Who gets in: sessions, API keys and tokens.
+//! Who gets in: sessions, API keys, users and tokens.
 
 use axum::routing::on;
 
-use super::super::{keys, session, tokens};
+use super::super::{keys, session, tokens, users};
 use super::row::{Role, Route, Verb, administer, way_in};
 
 pub(super) const ROWS: &[Route] = &[
@@ -19,9 +19,39 @@ pub(super) const ROWS: &[Route] = &[
         role: Role::Anyone,
         ..way_in(
             "/session",
-            "Begins a session of a browser with an API key.",
+            "Begins a session of a browser with an API key, or with a name and a password.",
             |verb| on(verb, session::begin),
             session::BEGIN,
+        )
+    },
+    Route {
+        method: Verb::Get,
+        role: Role::Anyone,
+        ..way_in(
+            "/session/methods",
+            "How people sign in here.",
+            |verb| on(verb, session::methods),
+            session::METHODS,
+        )
+    },
+    Route {
+        method: Verb::Get,
+        role: Role::Anyone,
+        ..way_in(
+            "/session/oidc",
+            "Sends a browser to the identity provider.",
+            |verb| on(verb, session::oidc::begin),
+            session::oidc::BEGIN,
+        )
+    },
+    Route {
+        method: Verb::Get,
+        role: Role::Anyone,
+        ..way_in(
+            "/session/oidc/callback",
+            "Where the identity provider sends a browser back to.",
+            |verb| on(verb, session::oidc::end),
+            session::oidc::RETURN,
         )
     },
     Route {
@@ -55,6 +85,48 @@ pub(super) const ROWS: &[Route] = &[
             "Revokes an API key.",
             |verb| on(verb, keys::revoke),
             keys::REVOKE,
+        )
+    },
+    Route {
+        method: Verb::Get,
+        ..administer(
+            "/users",
+            "Those who sign in by password, newest first.",
+            |verb| on(verb, users::list),
+            users::LIST,
+        )
+    },
+    administer(
+        "/users",
+        "Adds somebody who signs in by password.",
+        |verb| on(verb, users::create),
+        users::CREATE,
+    ),
+    Route {
+        method: Verb::Put,
+        ..administer(
+            "/users/{name}/password",
+            "Sets a user's password, which ends their sessions.",
+            |verb| on(verb, users::set_password),
+            users::SET_PASSWORD,
+        )
+    },
+    Route {
+        method: Verb::Put,
+        ..administer(
+            "/users/{name}/role",
+            "Gives a user another role.",
+            |verb| on(verb, users::set_role),
+            users::SET_ROLE,
+        )
+    },
+    Route {
+        method: Verb::Delete,
+        ..administer(
+            "/users/{name}",
+            "Removes a user, which ends their sessions.",
+            |verb| on(verb, users::remove),
+            users::REMOVE,
         )
     },
     Route {

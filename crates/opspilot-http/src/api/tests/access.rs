@@ -3,6 +3,8 @@
 mod administration;
 mod crossing;
 mod matrix;
+mod oidc;
+mod passwords;
 mod paths;
 mod sessions;
 mod tokens;

@@ -20,16 +20,22 @@ pub(super) struct Browser {
 }
 
 pub(super) async fn log_in(api: &Fixture, key: &str) -> Browser {
-    let reply = try_log_in(api, key, &[]).await;
-    assert_eq!(reply.status, 201, "{reply:?}");
-    let set = reply.header("set-cookie");
-    let pair = set.split(';').next().unwrap();
-    Browser {
-        cookie: format!("Cookie: {pair}"),
-        csrf: format!(
-            "X-CSRF-Token: {}",
-            reply.json()["csrfToken"].as_str().unwrap()
-        ),
+    Browser::of(&try_log_in(api, key, &[]).await)
+}
+
+impl Browser {
+    /// What a browser keeps of the answer that begins a session.
+    pub(super) fn of(reply: &Reply) -> Self {
+        assert_eq!(reply.status, 201, "{reply:?}");
+        let set = reply.header("set-cookie");
+        let pair = set.split(';').next().unwrap();
+        Self {
+            cookie: format!("Cookie: {pair}"),
+            csrf: format!(
+                "X-CSRF-Token: {}",
+                reply.json()["csrfToken"].as_str().unwrap()
+            ),
+        }
     }
 }
 

@@ -1,0 +1,627 @@
+//! Signing in at an identity provider.
+
+mod issuer;
+
+use std::time::Duration;
+
+use opspilot_core::config::{Auth, GroupRole, OidcProvider, Role, Secret, SubjectClaim};
+use opspilot_core::module::HealthStatus;
+use reqwest::Url;
+use serde_json::{Value, json};
+
+use self::issuer::{CLIENT, Issuer, SECRET, Script, Signer};
+use super::{CONFIGURED, auth};
+use crate::api::tests::{Fixture, Setup};
+use crate::auth::testing::{ec_jwk, p256};
+use opspilot_net::testing::Reply;
+
+const WHO: &str = "GET /api/session";
+
+/// A server whose people sign in at an issuer of ours.
+struct World {
+    api: Fixture,
+    issuer: Issuer,
+}
+
+/// A browser on its way through the issuer.
+struct Visit {
+    cookie: String,
+    location: Url,
+}
+
+impl World {
+    async fn new() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    async fn with(change: impl FnOnce(&mut OidcProvider)) -> Self {
+        let (issuer, listener) = Issuer::bind().await;
+        let mut provider = provider(&issuer);
+        change(&mut provider);
+        let api = Fixture::with(Setup {
+            auth: Auth {
+                oidc: Some(provider),
+                allowed_hosts: vec!["ops.example.org".into()],
+                ..auth()
+            },
+            ..Setup::default()
+        })
+        .await;
+        issuer.serve(listener, &api);
+        Self { api, issuer }
+    }
+
+    fn say(&self, change: impl FnOnce(&mut Script)) {
+        change(&mut self.issuer.script());
+    }
+
+    async fn begin(&self) -> Visit {
+        let reply = self.api.get("/session/oidc").await;
+        Visit::of(&reply)
+    }
+
+    async fn come_back(&self, cookie: &str, query: &str) -> Reply {
+        let head = format!("GET /api/session/oidc/callback?{query}");
+        self.api.ask(&[&head, cookie], b"").await
+    }
+
+    /// From the button to the answer.
+    async fn sign_in(&self) -> Reply {
+        let visit = self.begin().await;
+        let query = self.issuer.sign_in(&visit.location);
+        self.come_back(&visit.cookie, &query).await
+    }
+
+    async fn is_in(&self, cookie: &str) -> bool {
+        self.api.status(WHO, cookie).await == 200
+    }
+
+    /// The reason of the latest refusal in the audit log.
+    async fn reason(&self) -> String {
+        let is_there = |entry: &opspilot_core::safety::audit::Entry| entry.action == "auth.refused";
+        let audit = self.api.audit(|all| all.iter().any(is_there)).await;
+        let entry = audit.iter().find(|entry| is_there(entry)).unwrap();
+        assert_eq!(entry.target.as_deref(), Some("GET /session/oidc/callback"));
+        entry.details["reason"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Visit {
+    fn of(reply: &Reply) -> Self {
+        assert_eq!(reply.status, 303, "{reply:?}");
+        let pair = reply.header("set-cookie").split(';').next().unwrap();
+        Self {
+            cookie: format!("Cookie: {pair}"),
+            location: reply.header("location").parse().unwrap(),
+        }
+    }
+
+    fn asked(&self, name: &str) -> String {
+        let mut pairs = self.location.query_pairs();
+        let found = pairs.find(|(key, _)| key == name);
+        found.unwrap().1.into_owned()
+    }
+}
+
+fn provider(issuer: &Issuer) -> OidcProvider {
+    let role = |group: &str, role| GroupRole {
+        group: group.into(),
+        role,
+    };
+    OidcProvider {
+        issuer: issuer.script().url.clone(),
+        client_id: CLIENT.into(),
+        client_secret: Some(Secret::new(SECRET.into())),
+        name: "Example".into(),
+        scopes: vec!["openid".into(), "groups".into()],
+        subject_claim: SubjectClaim::Sub,
+        groups_claim: "groups".into(),
+        roles: vec![role("ops", Role::Operator), role("root", Role::Admin)],
+        default_role: None,
+    }
+}
+
+/// The header with the session's cookie of a browser that came in.
+fn cookie_of(reply: &Reply) -> String {
+    assert_eq!(
+        (reply.status, reply.header("location")),
+        (303, "/"),
+        "{reply:?}"
+    );
+    let cookies = reply.header("set-cookie").lines();
+    let mut sessions = cookies.filter(|cookie| cookie.contains("opspilot_session="));
+    let cookie = sessions.next().unwrap();
+    assert!(cookie.ends_with("HttpOnly; SameSite=Strict"), "{cookie}");
+    format!("Cookie: {}", cookie.split(';').next().unwrap())
+}
+
+/// Asserts that a browser was sent back to the sign-in page with `word` and no session.
+fn assert_back(reply: &Reply, word: &str, what: &str) {
+    let expected = format!("/?signin={word}");
+    let found = (reply.status, reply.header("location"));
+    assert_eq!(found, (303, expected.as_str()), "{what}");
+    let cookies = reply.header("set-cookie");
+    assert!(!cookies.contains("opspilot_session"), "{what}: {cookies}");
+}
+
+#[tokio::test]
+async fn a_person_signs_in_at_the_issuer_and_has_the_role_of_their_groups() {
+    let it = World::new().await;
+    let visit = it.begin().await;
+    assert_eq!(visit.asked("tenant"), "1", "the endpoint's own query stays");
+    assert_eq!(
+        visit.asked("redirect_uri"),
+        "http://localhost/api/session/oidc/callback"
+    );
+    let query = it.issuer.sign_in(&visit.location);
+    let reply = it
+        .come_back(&visit.cookie, &format!("{query}&session_state=x.y"))
+        .await;
+    let cookie = cookie_of(&reply);
+    assert!(reply.header("set-cookie").contains("opspilot_oidc=; "));
+    let who = it.api.ask(&[WHO, &cookie], b"").await.json();
+    let told = ["subject", "role", "kind", "method"].map(|name| who[name].clone());
+    let expected = ["oidc:7", "operator", "human", "session"].map(Value::from);
+    assert_eq!(told, expected);
+    let is_login = |entry: &opspilot_core::safety::audit::Entry| entry.action == "auth.login";
+    let audit = it.api.audit(|all| all.iter().any(is_login)).await;
+    let entry = audit.iter().find(|entry| is_login(entry)).unwrap();
+    assert_eq!(entry.actor, "oidc:7");
+    assert_eq!(entry.details["with"]["groups"], json!(["ops"]), "no others");
+}
+
+#[tokio::test]
+async fn the_flow_is_kept_in_a_cookie_that_no_script_and_no_other_site_sets() {
+    let it = World::new().await;
+    let local = it.api.get("/session/oidc").await;
+    let cookie = local.header("set-cookie");
+    assert!(cookie.starts_with("opspilot_oidc="), "{cookie}");
+    let end = "; Path=/; Max-Age=600; HttpOnly; SameSite=Lax";
+    assert!(cookie.ends_with(end), "{cookie}");
+    let lines = ["GET /api/session/oidc", "Host: Ops.example.org"];
+    let far = it.api.ask(&lines, b"").await;
+    let cookie = far.header("set-cookie");
+    assert!(cookie.starts_with("__Host-opspilot-oidc="), "{cookie}");
+    assert!(cookie.ends_with("; SameSite=Lax; Secure"), "{cookie}");
+    let redirect = Visit::of(&far).asked("redirect_uri");
+    let expected = "https://ops.example.org/api/session/oidc/callback";
+    assert_eq!(redirect, expected);
+    let lines = ["GET /api/session/oidc", "Host: evil.example"];
+    assert_eq!(it.api.ask(&lines, b"").await.status, 421);
+    let visit = Visit::of(&local);
+    for secret in ["state", "nonce", "code_challenge"] {
+        assert!(!visit.cookie.contains(&visit.asked(secret)), "{secret}");
+    }
+}
+
+#[tokio::test]
+async fn a_browser_that_did_not_begin_is_turned_away() {
+    for (what, cookie, query) in [
+        ("no cookie", "X-Nothing: 1", "QUERY"),
+        ("the cookie of another browser", "OTHER", "QUERY"),
+        (
+            "a made up cookie",
+            "Cookie: opspilot_oidc=AAAA.1.AAAA",
+            "QUERY",
+        ),
+        ("two cookies", "MINE; opspilot_oidc=AAAA.1.AAAA", "QUERY"),
+        ("no state", "MINE", "code=code-0"),
+        ("an empty state", "MINE", "code=code-0&state="),
+        ("two states", "MINE", "QUERY&state=another"),
+        ("two codes", "MINE", "QUERY&code=another"),
+    ] {
+        let it = World::new().await;
+        let (mine, other) = (it.begin().await, it.begin().await);
+        let right = it.issuer.sign_in(&mine.location);
+        let cookie = cookie
+            .replace("MINE", &mine.cookie)
+            .replace("OTHER", &other.cookie);
+        let reply = it.come_back(&cookie, &query.replace("QUERY", &right)).await;
+        assert_back(&reply, "failed", what);
+        let shown = it.issuer.script().asked.get("token").copied();
+        assert_eq!(shown, None, "{what}: no code was shown");
+    }
+}
+
+#[tokio::test]
+async fn what_came_back_once_does_not_come_back_again() {
+    let it = World::new().await;
+    let visit = it.begin().await;
+    let query = it.issuer.sign_in(&visit.location);
+    cookie_of(&it.come_back(&visit.cookie, &query).await);
+    let again = it.come_back(&visit.cookie, &query).await;
+    assert_back(&again, "failed", "the same address again");
+    assert_eq!(it.reason().await, "oidc: came back twice");
+    assert_eq!(it.issuer.script().asked["token"], 1);
+    // The code of another flow, and a code that was taken already.
+    let (one, two) = (it.begin().await, it.begin().await);
+    let code = it.issuer.sign_in(&one.location);
+    let code = code.split('&').next().unwrap();
+    let crossed = format!("{code}&state={}", two.asked("state"));
+    assert_back(
+        &it.come_back(&two.cookie, &crossed).await,
+        "failed",
+        "crossed",
+    );
+    let taken = format!("{code}&state={}", one.asked("state"));
+    assert_back(&it.come_back(&one.cookie, &taken).await, "failed", "taken");
+    assert_eq!(
+        it.reason().await,
+        "oidc: the issuer refuses the code: invalid_grant"
+    );
+}
+
+#[tokio::test]
+async fn a_flow_is_over_after_ten_minutes() {
+    let it = World::new().await;
+    let visit = it.begin().await;
+    let query = it.issuer.sign_in(&visit.location);
+    it.api.clock.advance(Duration::from_mins(10));
+    assert_back(&it.come_back(&visit.cookie, &query).await, "failed", "late");
+}
+
+/// Tokens that must let nobody in: what is changed, how it is signed, and what is said of it.
+fn forged() -> Vec<(Value, Value, Signer, &'static str)> {
+    let usual = || json!({ "alg": "RS256", "kid": "rsa" });
+    let with = |claims: Value, reason| (usual(), claims, Signer::Rsa, reason);
+    let headed = |header: Value, signer, reason| (header, json!({}), signer, reason);
+    vec![
+        with(json!({ "nonce": "another" }), "another nonce"),
+        with(json!({ "nonce": null }), "another nonce"),
+        with(json!({ "aud": "other" }), "another audience"),
+        with(json!({ "aud": null }), "no audience"),
+        with(json!({ "aud": [] }), "another audience"),
+        with(
+            json!({ "aud": ["opspilot", "other"] }),
+            "issued to another party",
+        ),
+        with(json!({ "azp": "other" }), "issued to another party"),
+        with(json!({ "azp": 7 }), "issued to another party"),
+        with(json!({ "iss": "https://evil.example" }), "another issuer"),
+        with(json!({ "iss": null }), "another issuer"),
+        with(json!({ "exp": "now-1h" }), "expired"),
+        with(json!({ "exp": null }), "no end"),
+        with(json!({ "exp": 1e300 }), "no end"),
+        with(
+            json!({ "iat": "now+1h", "exp": "now+1h" }),
+            "issued in the future",
+        ),
+        with(json!({ "iat": "now-1h" }), "issued before"),
+        with(json!({ "iat": null }), "no time of issue"),
+        with(json!({ "nbf": "now+1h" }), "not valid yet"),
+        with(json!({ "nbf": "soon" }), "beginning"),
+        with(json!({ "sub": null }), "no subject"),
+        with(json!({ "sub": "" }), "no subject"),
+        with(json!({ "sub": "a\u{202e}b" }), "no subject"),
+        with(json!({ "sub": "a".repeat(300) }), "no subject"),
+        headed(
+            json!({ "alg": "none", "kid": "rsa" }),
+            Signer::Nothing,
+            "algorithm",
+        ),
+        headed(
+            json!({ "alg": "RS256", "kid": "rsa" }),
+            Signer::Nothing,
+            "signature",
+        ),
+        headed(
+            json!({ "alg": "HS256", "kid": "rsa" }),
+            Signer::PublicKeyAsSecret,
+            "algorithm",
+        ),
+        headed(
+            json!({ "alg": "RS512", "kid": "rsa" }),
+            Signer::Rsa,
+            "algorithm",
+        ),
+        headed(
+            json!({ "alg": "ES256", "kid": "rsa" }),
+            Signer::P256,
+            "unknown key",
+        ),
+        headed(
+            json!({ "alg": "ES256", "kid": "ec" }),
+            Signer::Stranger,
+            "signature",
+        ),
+        headed(
+            json!({ "alg": "RS256", "kid": "ec" }),
+            Signer::Rsa,
+            "unknown key",
+        ),
+        headed(json!({ "alg": "RS256" }), Signer::Rsa, "names no key"),
+        headed(
+            json!({ "alg": "RS256", "kid": "../../x" }),
+            Signer::Rsa,
+            "unknown key",
+        ),
+        headed(
+            json!({ "alg": "RS256", "kid": "x", "jwk": { "kty": "RSA" }, "jku": "http://127.0.0.1:1/" }),
+            Signer::Rsa,
+            "unknown key",
+        ),
+        headed(
+            json!({ "alg": "RS256", "kid": "rsa", "typ": "at+jwt" }),
+            Signer::Rsa,
+            "another type",
+        ),
+        headed(
+            json!({ "alg": "RS256", "kid": "rsa", "crit": ["exp"] }),
+            Signer::Rsa,
+            "critical",
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn tokens_that_are_not_what_was_asked_for_let_nobody_in() {
+    for chunk in forged().chunks(5) {
+        let it = World::new().await;
+        for (header, claims, signer, reason) in chunk {
+            it.say(|script| {
+                script.header = header.clone();
+                script.claims = claims.clone();
+                script.signer = *signer;
+            });
+            let what = format!("{header} {claims}");
+            assert_back(&it.sign_in().await, "failed", &what);
+            let told = async || {
+                let audit = it
+                    .api
+                    .audit(|all| all.iter().any(|entry| entry.action == "auth.refused"))
+                    .await;
+                audit.iter().any(|entry| {
+                    entry.details["reason"]
+                        .as_str()
+                        .is_some_and(|said| said.contains(reason))
+                })
+            };
+            let mut is_told = told().await;
+            for _ in 0..500 {
+                if is_told {
+                    break;
+                }
+                tokio::task::yield_now().await;
+                is_told = told().await;
+            }
+            assert!(is_told, "{what}: not `{reason}` but {}", it.reason().await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn both_algorithms_let_in_and_only_those_that_the_issuer_names() {
+    let it = World::new().await;
+    it.say(|script| {
+        script.signer = Signer::P256;
+        script.header = json!({ "alg": "ES256", "kid": "ec", "typ": "JWT" });
+    });
+    cookie_of(&it.sign_in().await);
+    let it = World::new().await;
+    it.say(|script| {
+        script.document["id_token_signing_alg_values_supported"] = json!(["RS256"]);
+        script.signer = Signer::P256;
+        script.header = json!({ "alg": "ES256", "kid": "ec" });
+    });
+    assert_back(&it.sign_in().await, "failed", "pinned by discovery");
+    assert!(it.reason().await.contains("none of the issuer's"));
+}
+
+#[tokio::test]
+async fn new_keys_of_the_issuer_are_found_and_asked_for_at_most_once_a_minute() {
+    let it = World::new().await;
+    cookie_of(&it.sign_in().await);
+    it.say(|script| {
+        script.keys[1] = ec_jwk("next", &p256());
+        script.header = json!({ "alg": "ES256", "kid": "next" });
+        script.signer = Signer::Stranger;
+    });
+    for _ in 0..3 {
+        assert_back(&it.sign_in().await, "failed", "too early");
+    }
+    assert_eq!(it.issuer.script().asked["keys"], 1);
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_mins(1)).await;
+    tokio::time::resume();
+    assert_back(&it.sign_in().await, "failed", "read, and signed by another");
+    assert!(it.reason().await.contains("signature"));
+    assert_eq!(it.issuer.script().asked["keys"], 2);
+}
+
+#[tokio::test]
+async fn somebody_without_a_role_is_turned_away_by_name() {
+    let it = World::new().await;
+    for groups in [
+        json!(["all"]),
+        json!("opsx"),
+        json!({ "ops": true }),
+        Value::Null,
+    ] {
+        it.say(|script| script.claims = json!({ "groups": groups }));
+        assert_back(&it.sign_in().await, "no-role", "no group of ours");
+    }
+    assert_eq!(it.reason().await, "oidc: no role for oidc:7");
+    it.say(|script| script.claims = json!({ "groups": "root" }));
+    let cookie = cookie_of(&it.sign_in().await);
+    let who = it.api.ask(&[WHO, &cookie], b"").await.json();
+    assert_eq!(who["role"], "admin", "one text is one group");
+}
+
+#[tokio::test]
+async fn names_and_groups_come_from_the_claims_that_are_configured() {
+    let it = World::with(|provider| {
+        provider.subject_claim = SubjectClaim::Email;
+        provider.groups_claim = "realm_access.roles".into();
+    })
+    .await;
+    let email = json!({
+        "email": "rosa@example.org", "realm_access": { "roles": ["ops"] },
+    });
+    it.say(|script| script.claims = email.clone());
+    assert_back(
+        &it.sign_in().await,
+        "failed",
+        "an address that nobody verified",
+    );
+    it.say(|script| {
+        script.claims = email.clone();
+        script.claims["email_verified"] = json!(true);
+    });
+    let cookie = cookie_of(&it.sign_in().await);
+    let who = it.api.ask(&[WHO, &cookie], b"").await.json();
+    assert_eq!(who["subject"], "oidc:rosa@example.org");
+}
+
+#[tokio::test]
+async fn a_session_ends_with_its_group_its_issuer_and_by_command() {
+    let it = World::new().await;
+    let cookie = cookie_of(&it.sign_in().await);
+    let again = async |change: &dyn Fn(&mut OidcProvider)| {
+        let mut oidc = provider(&it.issuer);
+        change(&mut oidc);
+        let auth = Auth {
+            oidc: Some(oidc),
+            ..auth()
+        };
+        let api = it.api.again(auth).await;
+        api.ask(&[WHO, &cookie], b"").await
+    };
+    assert_eq!(again(&|_| ()).await.json()["role"], "operator");
+    let raised = again(&|oidc| oidc.roles[0].role = Role::Admin).await;
+    assert_eq!(raised.json()["role"], "admin");
+    assert_eq!(again(&|oidc| drop(oidc.roles.remove(0))).await.status, 401);
+    let other = again(&|oidc| oidc.issuer = "https://other.example.org".into()).await;
+    assert_eq!(other.status, 401);
+    let without = it.api.again(auth()).await;
+    assert_eq!(without.status(WHO, &cookie).await, 401);
+    assert!(it.is_in(&cookie).await);
+    it.api.clock.advance(Duration::from_millis(1));
+    let lines = [
+        "POST /api/tokens/revoke",
+        "Content-Type: application/json",
+        CONFIGURED,
+    ];
+    it.api.ask(&lines, br#"{"subject":"oidc:7"}"#).await;
+    assert!(!it.is_in(&cookie).await);
+}
+
+#[tokio::test]
+async fn an_issuer_that_does_not_work_stops_nobody_else_and_is_told_of() {
+    let it = World::new().await;
+    it.say(|script| script.broken = Some(503));
+    assert_back(&it.begin_reply().await, "unavailable", "down");
+    let asked = it.issuer.script().asked["document"];
+    assert_back(&it.begin_reply().await, "unavailable", "left alone");
+    assert_eq!(it.issuer.script().asked["document"], asked);
+    let ways = it.api.get("/session/methods").await.json();
+    assert_eq!(
+        ways["oidc"],
+        json!({ "name": "Example", "isAvailable": false })
+    );
+    assert_eq!(it.api.status(WHO, CONFIGURED).await, 200);
+    assert_eq!(it.api.cx.health.current().status, HealthStatus::Degraded);
+    it.say(|script| script.broken = None);
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(5)).await;
+    tokio::time::resume();
+    cookie_of(&it.sign_in().await);
+    assert_eq!(it.api.cx.health.current().status, HealthStatus::Healthy);
+    let ways = it.api.get("/session/methods").await.json();
+    assert_eq!(ways["oidc"]["isAvailable"], true);
+}
+
+#[tokio::test]
+async fn an_issuer_that_breaks_in_between_costs_nobody_a_guess() {
+    let it = World::new().await;
+    let visit = it.begin().await;
+    let query = it.issuer.sign_in(&visit.location);
+    it.say(|script| script.broken = Some(500));
+    assert_back(
+        &it.come_back(&visit.cookie, &query).await,
+        "unavailable",
+        "down",
+    );
+    it.say(|script| script.broken = None);
+    for _ in 0..5 {
+        let reply = it.come_back("Cookie: a=b", "code=1&state=2").await;
+        assert_back(&reply, "failed", "a guess");
+    }
+    let reply = it.come_back("Cookie: a=b", "code=1&state=2").await;
+    assert_back(&reply, "limited", "one too many");
+}
+
+#[tokio::test]
+async fn a_document_that_is_not_the_issuers_is_not_used() {
+    let changes: [(&str, Value); 7] = [
+        ("issuer", json!("https://evil.example")),
+        ("token_endpoint", json!("http://evil.example/token")),
+        ("jwks_uri", json!("http://127.0.0.1@evil.example/keys")),
+        ("authorization_endpoint", json!("javascript:alert(1)")),
+        ("response_types_supported", json!(["token"])),
+        ("code_challenge_methods_supported", json!(["plain"])),
+        (
+            "id_token_signing_alg_values_supported",
+            json!(["HS256", "none"]),
+        ),
+    ];
+    for (name, value) in changes {
+        let it = World::new().await;
+        it.say(|script| script.document[name] = value);
+        assert_back(&it.begin_reply().await, "unavailable", name);
+    }
+}
+
+#[tokio::test]
+async fn the_issuers_own_words_are_told_as_far_as_they_are_words() {
+    let it = World::new().await;
+    for (error, told) in [
+        ("access_denied", "access_denied"),
+        ("%3Cscript%3E", "something else"),
+    ] {
+        let visit = it.begin().await;
+        let query = format!(
+            "error={error}&error_description=x&state={}",
+            visit.asked("state")
+        );
+        let reply = it.come_back(&visit.cookie, &query).await;
+        assert_back(&reply, "denied", error);
+        assert_eq!(it.reason().await, format!("oidc: the issuer says {told}"));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_names_another_issuer_is_refused() {
+    let it = World::new().await;
+    it.say(|script| {
+        script.document["authorization_response_iss_parameter_supported"] = json!(true);
+    });
+    let own = it.issuer.script().url.replace(':', "%3A");
+    for (iss, is_in) in [
+        ("&iss=https%3A%2F%2Fevil.example".to_owned(), false),
+        (String::new(), false),
+        (format!("&iss={own}"), true),
+    ] {
+        let visit = it.begin().await;
+        let query = it.issuer.sign_in(&visit.location);
+        let reply = it.come_back(&visit.cookie, &format!("{query}{iss}")).await;
+        match is_in {
+            true => drop(cookie_of(&reply)),
+            false => assert_back(&reply, "failed", &iss),
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_an_issuer_there_is_nothing() {
+    let api = super::guarded().await;
+    for path in ["/session/oidc", "/session/oidc/callback?code=1&state=2"] {
+        assert_eq!(api.get(path).await.problem(), (409, "no-oidc".into()));
+    }
+    assert_eq!(api.get("/session/methods").await.json().get("oidc"), None);
+}
+
+impl World {
+    async fn begin_reply(&self) -> Reply {
+        self.api.get("/session/oidc").await
+    }
+}
