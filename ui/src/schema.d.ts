@@ -433,7 +433,7 @@ export interface components {
             /** @description What people call it. */
             name: string;
         };
-        /** @description An incident as it is stored and served. */
+        /** @description An incident as it is stored and served. Lists hand on what is stored, so a field that is added later is optional there. */
         Incident: {
             /** @description Who works on it. */
             assignee?: string;

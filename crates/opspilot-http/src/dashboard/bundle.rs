@@ -11,16 +11,16 @@ pub(super) const DOCS: &str = include_str!("../../assets/docs.html");
 /// The files that they name.
 pub(super) const FILES: &[File] = &[
     File {
-        name: "app-a3278df24e21.css",
+        name: "app-462d451809bc.css",
         kind: "text/css; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-a3278df24e21.css"),
-        brotli: include_bytes!("../../assets/app-a3278df24e21.css.br"),
+        bytes: include_bytes!("../../assets/app-462d451809bc.css"),
+        brotli: include_bytes!("../../assets/app-462d451809bc.css.br"),
     },
     File {
-        name: "app-7f35767dabd7.js",
+        name: "app-28a3651a675a.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-7f35767dabd7.js"),
-        brotli: include_bytes!("../../assets/app-7f35767dabd7.js.br"),
+        bytes: include_bytes!("../../assets/app-28a3651a675a.js"),
+        brotli: include_bytes!("../../assets/app-28a3651a675a.js.br"),
     },
     File {
         name: "icon-fb51cec459e0.svg",
@@ -35,9 +35,9 @@ pub(super) const FILES: &[File] = &[
         brotli: include_bytes!("../../assets/docs-3697e1135c17.css.br"),
     },
     File {
-        name: "docs-6dadc0eb84ba.js",
+        name: "docs-0b7702fdd3f5.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/docs-6dadc0eb84ba.js"),
-        brotli: include_bytes!("../../assets/docs-6dadc0eb84ba.js.br"),
+        bytes: include_bytes!("../../assets/docs-0b7702fdd3f5.js"),
+        brotli: include_bytes!("../../assets/docs-0b7702fdd3f5.js.br"),
     },
 ];
