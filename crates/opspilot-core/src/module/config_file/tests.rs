@@ -138,9 +138,8 @@ impl Site {
     async fn audited(&self) -> Vec<(String, String)> {
         let filter = AuditFilter::default();
         let (entries, _) = self.bench.audit.list(&filter, None, 10).await.unwrap();
-        let told = |entry: &crate::safety::audit::Entry| {
-            (entry.action.to_string(), entry.actor.to_string())
-        };
+        let told =
+            |entry: &crate::safety::audit::Entry| (entry.action.to_string(), entry.actor.clone());
         entries.iter().rev().map(told).collect()
     }
 }

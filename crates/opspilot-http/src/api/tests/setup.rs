@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use opspilot_core::config::{Environment, Secret};
 use opspilot_core::module::{
-    BuildError, Category, ConfigSource, Context, Factory, Manifest, Module, Offer, Registry, ReloadReport,
-    Request, RunError, Trial, TrialContext,
+    BuildError, Category, ConfigSource, Context, Factory, Manifest, Module, Offer, Registry,
+    ReloadReport, Request, RunError, Trial, TrialContext,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
