@@ -10,9 +10,11 @@ mod consumer;
 mod consumers;
 mod dead_letter;
 mod delivery;
+mod error;
 mod hub;
 mod lanes;
 mod ledger;
+mod metrics;
 mod module_bus;
 mod pace;
 mod publication;
@@ -21,37 +23,42 @@ mod streams;
 #[cfg(test)]
 mod tests;
 mod tx;
+mod work;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_trait::async_trait;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 pub use consumer::Consumer;
 pub use dead_letter::DeadLetter;
 pub use delivery::{DeliveryError, DeliveryPolicy};
+pub use error::PublishError;
 pub use hub::LogReceiver;
+pub use metrics::METRICS;
 pub use module_bus::{ModuleBus, Rights};
 pub use publication::Publication;
 pub use stage::{Stage, StageOrder, Staged};
 pub use streams::StreamStatus;
 pub use tx::Tx;
+pub use work::Work;
 
 use self::consumers::Consumers;
 use self::dead_letter::Letters;
 use self::hub::Hub;
 use self::lanes::{Lane, Lanes};
-use self::ledger::{ErasedWork, Ledger, Submission};
+use self::ledger::{Ledger, Submission};
+use self::metrics::BusMetrics;
 use self::pace::Pace;
 use self::stage::Stages;
 use self::streams::Streams;
+use self::work::transact;
 use crate::clock::Clock;
 use crate::event::Event;
 use crate::health::HealthReporter;
 use crate::journal::Journal;
-use crate::metrics::{Counter, MetricSpec, Metrics};
+use crate::metrics::Metrics;
 use crate::storage::{Collection, Cursor, SharedStorage, StorageError, Store};
 
 /// How many publications wait for the ledger. When it is full, publishers wait.
@@ -60,30 +67,6 @@ const QUEUE: usize = 1_024;
 /// How many events those publications may hold, so that what waits stays small however much every line finds. A larger
 /// publication waits for all of it.
 const ROOM: u32 = 4_096;
-
-const STORED: MetricSpec = MetricSpec::counter(
-    "opspilot_events_stored_total",
-    &[],
-    "Events written to the journal.",
-);
-const REPEATED: MetricSpec = MetricSpec::counter(
-    "opspilot_events_repeated_total",
-    &[],
-    "Events dropped because they were stored before a source was read again.",
-);
-const SHED: MetricSpec = MetricSpec::counter(
-    "opspilot_events_shed_total",
-    &[],
-    "Events that left the journal before the slowest consumer saw them.",
-);
-const QUEUE_DEPTH: MetricSpec = MetricSpec::gauge(
-    "opspilot_signal_queue_depth",
-    &[],
-    "Log batches that wait for the module.",
-);
-
-/// The metrics of the bus.
-pub const METRICS: &[MetricSpec] = &[STORED, REPEATED, SHED, QUEUE_DEPTH];
 
 /// The bus of a process; cloning it clones a handle.
 #[derive(Clone)]
@@ -109,47 +92,6 @@ struct Inner {
     ledger: Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
 
-struct BusMetrics {
-    stored: Counter,
-    repeated: Counter,
-    shed: Counter,
-}
-
-/// Why an event was not published.
-#[derive(Debug, Clone, thiserror::Error)]
-#[non_exhaustive]
-pub enum PublishError {
-    /// The module's manifest does not name the type.
-    #[error("module `{module}` does not declare that it {verb} `{event}`")]
-    Undeclared {
-        /// The module.
-        module: &'static str,
-        /// `emits` or `consumes`.
-        verb: &'static str,
-        /// The wire type.
-        event: &'static str,
-    },
-    /// The event could not be stored.
-    #[error("the event could not be stored")]
-    Storage(#[source] Arc<StorageError>),
-    /// The bus was closed.
-    #[error("the bus is closed")]
-    Closed,
-}
-
-/// Work inside of the transaction that stores its events.
-///
-/// The ledger runs one transaction at a time, so what the work reads does not change before its writes are stored. It
-/// must decide whether it can be done before it writes: there is no undoing within the transaction.
-#[async_trait]
-pub trait Work: Send + 'static {
-    /// What the work finds out.
-    type Output: Send + 'static;
-
-    /// Reads, writes and emits.
-    async fn run(self, tx: &mut Tx) -> Self::Output;
-}
-
 impl Bus {
     /// Starts a bus on `storage`. Its health tells of trouble with the storage.
     ///
@@ -163,11 +105,7 @@ impl Bus {
     ) -> Result<Self, StorageError> {
         let system = Store::new(Arc::clone(&storage), "system");
         let (queue, submissions) = mpsc::channel(QUEUE);
-        let metrics = BusMetrics {
-            stored: registry.counter(&STORED, &[]),
-            repeated: registry.counter(&REPEATED, &[]),
-            shed: registry.counter(&SHED, &[]),
-        };
+        let metrics = BusMetrics::of(registry);
         let lanes: Collection<Lane> = system.collection().await?;
         let inner = Arc::new(Inner {
             lanes: lanes.clone(),
@@ -344,51 +282,6 @@ impl Bus {
             .send(submission)
             .await
             .map_err(|_| PublishError::Closed)
-    }
-}
-
-async fn transact<W: Work>(
-    bus: &Arc<Inner>,
-    source: &str,
-    work: W,
-) -> Result<W::Output, PublishError> {
-    let slot = Arc::new(Mutex::new(None));
-    let running = Running {
-        work: Some(work),
-        slot: Arc::clone(&slot),
-    };
-    let (done, stored) = oneshot::channel();
-    let submission = Submission {
-        source: source.into(),
-        publication: Publication::new(),
-        work: Some(Box::new(running)),
-        forget: None,
-        done: Some(done),
-        room: None,
-    };
-    bus.queue
-        .send(submission)
-        .await
-        .map_err(|_| PublishError::Closed)?;
-    stored.await.map_err(|_| PublishError::Closed)??;
-    slot.lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take()
-        .ok_or(PublishError::Closed)
-}
-
-struct Running<W: Work> {
-    work: Option<W>,
-    slot: Arc<Mutex<Option<W::Output>>>,
-}
-
-#[async_trait]
-impl<W: Work> ErasedWork for Running<W> {
-    async fn run(&mut self, tx: &mut Tx) {
-        if let Some(work) = self.work.take() {
-            let output = work.run(tx).await;
-            *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(output);
-        }
     }
 }
 

@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Role, is_safe_url};
+use super::Role;
+use super::key_set::is_safe_url;
 use crate::config::Secret;
 
 /// The most groups of a person that are looked at.
