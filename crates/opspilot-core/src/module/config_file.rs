@@ -8,6 +8,7 @@
 //! secrets, literal ones too; it is for programs. What people are shown of it is made by `config::edit`.
 
 mod disk;
+mod error;
 mod obstacle;
 #[cfg(test)]
 mod tests;
@@ -20,9 +21,9 @@ use tokio::sync::{Mutex, oneshot};
 use tracing::{info, warn};
 
 use self::disk::{Place, Swapped};
+use self::error::WorkLost;
 use self::obstacle::obstacle;
-use super::{Registry, ReloadError, ReloadReport, System, Tasks, Tried, try_modules};
-use crate::bus::PublishError;
+use super::{Registry, ReloadReport, System, Tasks, Tried, try_modules};
 use crate::clock::Clock;
 use crate::config::{ConfigErrors, Environment, Fault, Loaded, load_text};
 use crate::error::chain;
@@ -30,6 +31,7 @@ use crate::safety::action::Digest;
 use crate::safety::audit::{Audit, Record};
 
 pub use self::disk::DiskError;
+pub use self::error::ReplaceError;
 
 /// Where the configuration of a server comes from.
 #[derive(Debug, Clone)]
@@ -83,37 +85,6 @@ pub struct Replacement {
     pub expected: Option<Digest>,
     /// The new text.
     pub text: String,
-}
-
-/// Why the file was not replaced. It is as it was before, unless the reason says otherwise.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReplaceError {
-    /// The new text has faults.
-    #[error("{0}")]
-    Invalid(ConfigErrors),
-    /// The file was changed, cannot be replaced, or the disk does not work.
-    #[error(transparent)]
-    Disk(#[from] DiskError),
-    /// The server did not take the new text, and the old one is back.
-    #[error("the server refused the new configuration, and the old one is back: {0}")]
-    Refused(ReloadError),
-    /// Neither did the server take the new text, nor could the old one be put back.
-    #[error(
-        "the server refused the new configuration: {reload}; the old one could not be put back: {disk}"
-    )]
-    Stuck {
-        /// Why it was refused.
-        reload: ReloadError,
-        /// Why the old text is not back.
-        disk: DiskError,
-    },
-    /// It could not be noted in the audit log, and so was not done.
-    #[error("the change could not be noted in the audit log")]
-    Audit(#[from] PublishError),
-    /// The work was cut short.
-    #[error("the work was cut short: read the file before the next attempt")]
-    CutShort,
 }
 
 impl ConfigFile {
@@ -267,27 +238,6 @@ impl ConfigFile {
         let inner = Arc::clone(&self.0);
         let done = self.0.tasks.blocking(move || work(&inner)).await;
         done.unwrap_or_else(|_| Err(WorkLost.into()))
-    }
-}
-
-/// The work on a thread of its own panicked.
-struct WorkLost;
-
-impl From<WorkLost> for ConfigErrors {
-    fn from(_: WorkLost) -> Self {
-        let message = "the work on the configuration was cut short";
-        Fault::new(
-            crate::config::Origin::Inline,
-            crate::config::KeyPath::default(),
-            message,
-        )
-        .into()
-    }
-}
-
-impl From<WorkLost> for DiskError {
-    fn from(_: WorkLost) -> Self {
-        Self::CutShort
     }
 }
 

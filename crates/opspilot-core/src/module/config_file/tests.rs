@@ -13,6 +13,7 @@ use super::super::{
 use super::*;
 use crate::clock::SystemClock;
 use crate::config::{KeyPath, Secret};
+use crate::module::ReloadError;
 use crate::safety::audit::AuditFilter;
 use crate::storage::MemoryStorage;
 use crate::testing::Bench;
