@@ -35,8 +35,17 @@ export interface Wish {
   rule?: string;
 }
 
+/** The server goes on with a decision after its answer, because it starts the API again. */
+export interface Begun {
+  message: string;
+}
+
+/** How long an approval may take: modules are stopped and started. */
+const PATIENCE = 30_000;
+
 export interface Preview {
   ruleId: string;
+  result: string;
   diff: DiffLine[];
   obstacle: string | null;
 }
@@ -61,17 +70,20 @@ export const readText = async (detector: string, id: string): Promise<string> =>
 
 export const preview = (wish: Wish): Promise<Preview> => api.post("/rules/changes/preview", wish);
 
-export const propose = (wish: Wish, reason: string): Promise<Change> => api.post("/rules/changes", { ...wish, reason }, api.wish());
+/** Proposes what was seen in a preview, by that one's result. */
+export const propose = (wish: Wish, reason: string, seen: string): Promise<Change> => api.post("/rules/changes", { ...wish, reason, seen }, api.wish());
 
 /** Approves what was seen, refuses it or takes it back. */
-export function decide(of: Change, verb: "approve" | "refuse" | "withdraw", reason: string): Promise<Change> {
+export function decide(of: Change, verb: "approve" | "refuse" | "withdraw", reason: string): Promise<Change | Begun> {
   const body = { ...(verb === "approve" && { seen: of.result }), ...(reason.trim() && { reason: reason.trim() }) };
-  return api.post<Change>(`/rules/changes/${encodeURIComponent(of.id)}/${verb}`, body, api.wish());
+  return api.post(`/rules/changes/${encodeURIComponent(of.id)}/${verb}`, body, api.wish(), PATIENCE);
 }
 
-/** Reads the newest changes, where the caller may. */
+/** Reads every change that waits and the newest of the others, where the caller may. */
 export async function readChanges(): Promise<void> {
   const who = now().who;
   if (!who || who.role === "viewer" || who.kind === "agent") return;
-  set({ changes: (await api.get<{ changes: Change[] }>("/rules/changes?limit=50")).changes });
+  const read = async (query: string): Promise<Change[]> => (await api.get<{ changes: Change[] }>(`/rules/changes?${query}`)).changes;
+  const [waiting, newest] = await Promise.all([read("status=proposed&limit=100"), read("limit=50")]);
+  set({ changes: [...new Map([...waiting, ...newest].map((one) => [one.id, one])).values()] });
 }

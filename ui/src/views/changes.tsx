@@ -94,6 +94,7 @@ function Sure({ of, verb, close }: { of: Change; verb: Verb; close(): void }) {
   const isYes = verb === "approve";
   const run = async () => {
     const done = await decide(of, verb, reason);
+    if ("message" in done) return <p><Text of={done.message} />.</p>;
     return isYes ? <p>It is in the file, and in use.{done.outcome && <> But <Text of={done.outcome} />.</>}</p> : <p>Nothing is changed.</p>;
   };
   const end = (): void => {
@@ -103,6 +104,7 @@ function Sure({ of, verb, close }: { of: Change; verb: Verb; close(): void }) {
   return (
     <Ask title={isYes ? "Write this into the configuration?" : "Refuse this change?"} doing={isYes ? "Approve and apply" : "Refuse"} run={run} close={end}>
       <Diff of={of.diff} />
+      {isYes && <p class="hint">The whole file is read then: what else was changed in it by hand comes into use as well.</p>}
       <label class="said">Your reason, if you like<input value={reason} maxLength={2_000} autocomplete="off" onInput={(event) => say(event.currentTarget.value)} /></label>
     </Ask>
   );

@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import type { Fault } from "../api";
+import { Problem, type Fault } from "../api";
 import { preview, propose, readChanges, type Preview, type Wish } from "../changes";
 import { linesOf } from "../rules";
 import { toast } from "../store";
@@ -28,17 +28,23 @@ export function Editor({ wish, close }: Props) {
   const trial = useTrial(goes ? null : { detector: wish.detector, rule }, lines);
   const made: Wish = goes ? wish : { ...wish, rule };
   const fail = (error: unknown): void => setTrouble(error instanceof Error ? error.message : "that did not work");
+  const typed = useRef(rule);
+  typed.current = rule;
   useEffect(() => { show(null); setTrouble(""); }, [rule]);
-  const look = (): Promise<void> => preview(made).then((found) => { show(found); setTrouble(""); }, fail);
+  // What was typed meanwhile is not what comes back.
+  const look = (): Promise<void> => preview(made).then((found) => { if (typed.current === rule) { show(found); setTrouble(""); } }, fail);
   useEffect(() => { if (goes) void look(); }, []);
   const send = async (): Promise<void> => {
     try {
-      const change = await propose(made, reason.trim());
+      const change = await propose(made, reason.trim(), shown?.result ?? "");
       toast(`Proposed: ${visible(change.ask.ruleId)}. Another administrator decides.`, "good");
       await readChanges();
       close();
     } catch (error) {
-      fail(error);
+      if (error instanceof Problem && error.code === "not-as-seen") {
+        show(null);
+        setTrouble("The file was changed meanwhile: look at what changes again.");
+      } else fail(error);
     }
   };
   const failing = !goes && (!trial.tested || trial.tested.tests.some((one) => !one.passes));

@@ -20,7 +20,7 @@ export function Rules() {
   const [rules, set] = useState<Rule[] | null>(null);
   const [trouble, setTrouble] = useState("");
   const [chosen, choose] = useState<Rule | null>(null);
-  const [wish, write] = useState<Wish | null>(null);
+  const [{ wish, turn }, write] = useState<{ wish: Wish | null; turn: number }>({ wish: null, turn: 0 });
   useEffect(() => {
     const look = (): void => void readRules().then(set, (error: unknown) => setTrouble(error instanceof Error ? error.message : "they cannot be read"));
     look();
@@ -37,7 +37,8 @@ export function Rules() {
     jump("#try-lines");
   };
   const open = (made: Wish): void => {
-    write(made);
+    // The same again keeps what was typed; anything else begins anew.
+    write((before) => (JSON.stringify(before.wish) === JSON.stringify(made) ? before : { wish: made, turn: before.turn + 1 }));
     requestAnimationFrame(() => requestAnimationFrame(() => {
       document.querySelector("#editor")?.scrollIntoView({ block: "center" });
       document.querySelector<HTMLElement>(made.kind === "remove" ? "#edit-reason" : "#edit-rule")?.focus({ preventScroll: true });
@@ -62,7 +63,7 @@ export function Rules() {
       </header>
       {!rules && <Empty title={trouble || "Reading…"} />}
       {rules?.length === 0 && <Empty title="There is no rule."><p>Rules stand in the configuration, under <code>modules.detector.regex.rules</code>.</p></Empty>}
-      {wish && <Editor key={`${wish.kind} ${wish.detector} ${wish.id}`} wish={wish} close={() => write(null)} />}
+      {wish && <Editor key={turn} wish={wish} close={() => write({ wish: null, turn })} />}
       {rules && mayWork() && <Changes again={(of) => open({ kind: of.ask.kind, detector: of.ask.detector, ...(of.ask.kind !== "add" && { id: of.ask.ruleId }), rule: of.ask.rule ?? "" })} />}
       {detectors.map((detector) => {
         const some = (rules ?? []).filter((one) => one.detector === detector);

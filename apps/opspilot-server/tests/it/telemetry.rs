@@ -135,6 +135,7 @@ fn the_official_messages_read_what_is_sent() {
     let mut seen = std::collections::BTreeSet::new();
     while seen.len() < wanted.len() || files.len() < 6 {
         assert_eq!(server.get("/livez").status, 200);
+        assert_eq!(server.get("/incidents").status, 200);
         let sent = requests.recv().expect("the listener lives on");
         assert!(
             sent.head.to_lowercase().contains(&format!("x-key: {KEY}")),
@@ -168,10 +169,11 @@ fn the_official_messages_read_what_is_sent() {
     ] {
         assert!(holds(&found["metrics"], &metric), "{metric} in {found:#}");
     }
-    assert!(
-        holds(&found["traces"], &json!(["GET /api/livez", 2, 16, 8])),
-        "{found:#}"
-    );
+    let traces = &found["traces"];
+    let request = json!(["GET /api/incidents", 2, 16, 8]);
+    assert!(holds(traces, &request), "{found:#}");
+    let probe = json!(["GET /api/livez", 2, 16, 8]);
+    assert!(!holds(traces, &probe), "{found:#}");
     let logs = found["logs"].as_array().expect("a list");
     let is_complaint = |log: &&Value| log[0].as_str().is_some_and(|text| text.contains(COMPLAINT));
     let complaint = logs

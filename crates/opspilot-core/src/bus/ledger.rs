@@ -89,9 +89,9 @@ pub(super) struct Ledger {
 impl Ledger {
     pub(super) async fn run(mut self) {
         while let Some(group) = self.next_group().await {
-            let started = Instant::now();
+            let (started, submissions) = (Instant::now(), group.len());
             self.commit(group).await;
-            self.pace.committed(started, Instant::now());
+            self.pace.committed(submissions, started, Instant::now());
         }
     }
 
@@ -104,17 +104,26 @@ impl Ledger {
                 self.queue.recv().await?
             }
         };
-        self.wait_for_company().await;
-        let mut events = first.publication.drafts.len();
         let mut group = vec![first];
-        while group.len() < GROUP
-            && events < GROUP
-            && let Ok(next) = self.queue.try_recv()
-        {
-            events += next.publication.drafts.len();
-            group.push(next);
+        if self.fill(&mut group) {
+            self.wait_for_company().await;
+            self.fill(&mut group);
         }
         Some(group)
+    }
+
+    /// Adds what is queued; true if there is room for more.
+    fn fill(&mut self, group: &mut Vec<Submission>) -> bool {
+        let count = |submission: &Submission| submission.publication.drafts.len();
+        let mut events: usize = group.iter().map(count).sum();
+        while group.len() < GROUP && events < GROUP {
+            let Ok(next) = self.queue.try_recv() else {
+                return true;
+            };
+            events += count(&next);
+            group.push(next);
+        }
+        false
     }
 
     /// Lets more events come while the storage is busy.

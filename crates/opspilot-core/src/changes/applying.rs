@@ -1,5 +1,7 @@
 //! Applying what was approved, and what became of it when the server went down meanwhile.
 
+use tracing::warn;
+
 use super::deciding::{OUTDATED, Settle, Verb};
 use super::drafting::Draft;
 use super::record::{ChangeStatus, ConfigChange};
@@ -33,9 +35,9 @@ pub(super) async fn apply(
         rule: change.ask.rule.clone(),
     };
     let made = inner.preview(draft, current);
-    let made = made.and_then(|made| match Digest::of(made.edited.text.as_bytes()) {
-        result if result == change.result => Ok(made.edited.text),
-        _ => Err(ChangeError::Failed(
+    let made = made.and_then(|made| match made.result() == change.result {
+        true => Ok(made.edited.text),
+        false => Err(ChangeError::Failed(
             "it makes another file than was seen".into(),
         )),
     });
@@ -55,7 +57,12 @@ pub(super) async fn apply(
     match inner.file.replace(replacement).await {
         Ok(report) => {
             let outcome = doubts(&report);
-            settle(inner, &change, &by, (ChangeStatus::Applied, outcome)).await
+            let applied = settle(inner, &change, &by, (ChangeStatus::Applied, outcome)).await?;
+            // What else waits was made for the file before.
+            if let Err(error) = inner.retire(change.result).await {
+                warn!(error = %chain(&error), "changes that are outdated by another could not be ended");
+            }
+            Ok(applied)
         }
         Err(ReplaceError::Disk(DiskError::Changed { .. })) => {
             let outcome = Some(OUTDATED.to_owned());
@@ -106,16 +113,7 @@ pub(super) async fn settle_leftovers(inner: &Inner) -> Result<(), StorageError> 
     let current = inner.file.current().await.ok();
     let digest = current.and_then(|current| current.digest);
     for change in left {
-        let (status, outcome) = match digest == Some(change.result) {
-            true => (
-                ChangeStatus::Applied,
-                "the server ended before it was noted",
-            ),
-            false => (
-                ChangeStatus::Failed,
-                "the server ended before the file was replaced; propose it again",
-            ),
-        };
+        let (status, outcome) = left_over(&change, digest);
         let work = Settle {
             books: inner.books.clone(),
             id: change.id,
@@ -123,9 +121,26 @@ pub(super) async fn settle_leftovers(inner: &Inner) -> Result<(), StorageError> 
             status,
             outcome: Some(outcome.to_owned()),
         };
-        if let Ok(Err(error)) = inner.bus.transact("core", work).await {
-            tracing::warn!(error = %chain(&error), "a change of the rules could not be settled");
+        let settled = inner.bus.transact("core", work).await;
+        if let Err(error) = settled.map_err(ChangeError::from).flatten() {
+            warn!(error = %chain(&error), "a change of the rules could not be settled");
         }
     }
     Ok(())
+}
+
+/// What became of a change that was being applied, with the file as it is `now`.
+fn left_over(change: &ConfigChange, now: Option<Digest>) -> (ChangeStatus, &'static str) {
+    if now == Some(change.result) {
+        return (
+            ChangeStatus::Applied,
+            "the server ended before it was noted",
+        );
+    }
+    let outcome = if now == Some(change.base) {
+        "the server ended before the file was replaced; propose it again"
+    } else {
+        "the server ended while it was applied, and the file was changed since: look whether the rule is in it"
+    };
+    (ChangeStatus::Failed, outcome)
 }

@@ -47,6 +47,12 @@ pub(super) struct Settle {
     pub(super) outcome: Option<String>,
 }
 
+/// Ends a change that waits, because the file is another one by now.
+pub(super) struct Retire {
+    pub(super) books: Books,
+    pub(super) id: String,
+}
+
 #[async_trait]
 impl Work for Propose {
     type Output = Result<(), ChangeError>;
@@ -116,11 +122,22 @@ impl Decide {
         tx: &mut Tx,
         mut change: ConfigChange,
     ) -> Result<ConfigChange, ChangeError> {
-        change.status = ChangeStatus::Outdated;
-        change.outcome = Some(OUTDATED.to_owned());
-        let record = told("change.outdated", self.by.subject(), &change);
-        self.books.store(tx, &change, record).await?;
+        let by = self.by.subject();
+        self.books.retire(tx, &mut change, by).await?;
         Err(ChangeError::Outdated)
+    }
+}
+
+#[async_trait]
+impl Work for Retire {
+    type Output = Result<(), StorageError>;
+
+    async fn run(self, tx: &mut Tx) -> Self::Output {
+        let found = tx.get(&self.books.changes, &self.id).await?;
+        match found.filter(|change| change.status == ChangeStatus::Proposed) {
+            Some(mut change) => self.books.retire(tx, &mut change, "core").await,
+            None => Ok(()),
+        }
     }
 }
 
@@ -167,6 +184,18 @@ impl Verb {
 }
 
 impl Books {
+    async fn retire(
+        &self,
+        tx: &mut Tx,
+        change: &mut ConfigChange,
+        actor: &str,
+    ) -> Result<(), StorageError> {
+        change.status = ChangeStatus::Outdated;
+        change.outcome = Some(OUTDATED.to_owned());
+        let record = told("change.outdated", actor, change);
+        self.store(tx, change, record).await
+    }
+
     async fn store(
         &self,
         tx: &mut Tx,

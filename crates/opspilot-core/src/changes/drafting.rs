@@ -34,6 +34,14 @@ pub struct Preview {
     pub obstacle: Option<String>,
 }
 
+impl Preview {
+    /// The digest of the file that the change would make.
+    #[must_use]
+    pub fn result(&self) -> Digest {
+        Digest::of(self.edited.text.as_bytes())
+    }
+}
+
 impl Inner {
     pub(super) async fn current(&self) -> Result<CurrentConfig, ChangeError> {
         self.file.current().await.map_err(ChangeError::Invalid)

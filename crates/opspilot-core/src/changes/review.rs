@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, oneshot};
 
 use super::applying;
-use super::deciding::{Decide, Propose, Verb};
+use super::deciding::{Decide, Propose, Retire, Verb};
 use super::drafting::{Draft, Preview};
 use super::record::{ChangeStatus, ConfigChange, Evidence};
 use crate::bus::{Bus, PublishError};
@@ -141,19 +141,19 @@ impl RuleChanges {
         if let Some(obstacle) = preview.obstacle {
             return Err(ChangeError::Obstacle(obstacle));
         }
-        let (waiting, _) = self.list(&[ChangeStatus::Proposed], None, WAITING).await?;
-        if waiting.len() >= WAITING {
+        let base = self.base().await.unwrap_or(preview.base);
+        if self.0.retire(base).await? >= WAITING {
             return Err(ChangeError::TooMany);
         }
         let change = ConfigChange {
             id: uuid::Uuid::now_v7().to_string(),
             status: ChangeStatus::Proposed,
+            result: preview.result(),
             ask: preview.ask,
             author: by.subject().to_owned(),
             reason,
             created_at: self.0.bus.clock().now(),
             base: preview.base,
-            result: Digest::of(preview.edited.text.as_bytes()),
             diff: preview.edited.diff,
             evidence,
             decision: None,
@@ -253,6 +253,26 @@ impl RuleChanges {
 }
 
 impl Inner {
+    /// Ends every change that waits for a file other than `base`, and tells how many are left.
+    pub(super) async fn retire(&self, base: Digest) -> Result<usize, ChangeError> {
+        let status = ChangeStatus::Proposed.as_str().to_owned();
+        let query = Query::by_index("recent", vec![vec![status]], WAITING);
+        let (waiting, _) = self.books.changes.query(&query).await?;
+        let mut left = 0;
+        for change in waiting {
+            if change.base == base {
+                left += 1;
+                continue;
+            }
+            let work = Retire {
+                books: self.books.clone(),
+                id: change.id,
+            };
+            self.bus.transact("core", work).await??;
+        }
+        Ok(left)
+    }
+
     pub(super) async fn decide(
         &self,
         id: &str,

@@ -395,3 +395,22 @@ async fn what_was_half_done_is_settled_by_what_the_file_says() {
     assert_eq!(status(&done).await, ChangeStatus::Applied);
     assert_eq!(status(&undone).await, ChangeStatus::Failed);
 }
+
+#[tokio::test]
+async fn what_waits_for_another_file_ends_and_takes_no_place() {
+    let site = Site::new().await;
+    let first = site.propose("id: a\nlimit: 2\n").await;
+    let second = site.propose("id: a\nlimit: 3\n").await;
+    site.approve(&first, "bob").await.unwrap();
+    assert_eq!(site.status(&second).await, ChangeStatus::Outdated);
+    let third = site.propose("id: a\nlimit: 4\n").await;
+    fs::write(&site.path, format!("{}# by hand\n", site.read())).unwrap();
+    site.propose("id: a\nlimit: 5\n").await;
+    assert_eq!(site.status(&third).await, ChangeStatus::Outdated);
+    let (waiting, _) = site
+        .changes()
+        .list(&[ChangeStatus::Proposed], None, 10)
+        .await
+        .unwrap();
+    assert_eq!(waiting.len(), 1);
+}

@@ -190,6 +190,11 @@ impl<'a> RuleFile<'a> {
         }
         ModuleOptions::with_rule(self.module, &text).map_err(EditError::Rule)?;
         let mut node = read_alone(&text).map_err(EditError::Rule)?;
+        if let Value::List(_) = node.value {
+            let message = "a rule stands by itself here, not in a list";
+            let fault = Fault::new(node.origin.clone(), KeyPath::default(), message);
+            return Err(EditError::Rule(fault.help("leave out the dash").into()));
+        }
         if let Some(fault) = fill::added(&mut node, old) {
             return Err(EditError::Rule(fault.into()));
         }

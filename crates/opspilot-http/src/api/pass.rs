@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use axum::extract::Request;
+use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
@@ -23,9 +24,19 @@ pub(super) async fn pass(state: &State, request: Request, next: Next) -> Respons
     let answer = AssertUnwindSafe(timeout(limit, next.run(request)));
     match answer.catch_unwind().await {
         Ok(Ok(response)) => response,
-        Ok(Err(_)) => timed_out(limit),
-        Err(panic) => panicked(panic),
+        Ok(Err(_)) => shared(state, timed_out(limit)),
+        Err(panic) => shared(state, panicked(panic)),
     }
+}
+
+/// The answer to the page of another site that may read it: the layer that says so was cut short.
+fn shared(state: &State, mut response: Response) -> Response {
+    if let Some(origin) = &state.cors_origin {
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        headers.insert(header::VARY, HeaderValue::from_static("origin"));
+    }
+    response
 }
 
 /// A request took too long. A change that was begun may still be made.

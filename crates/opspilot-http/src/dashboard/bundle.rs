@@ -17,10 +17,10 @@ pub(super) const FILES: &[File] = &[
         brotli: include_bytes!("../../assets/app-462d451809bc.css.br"),
     },
     File {
-        name: "app-28a3651a675a.js",
+        name: "app-bed96e7f272e.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-28a3651a675a.js"),
-        brotli: include_bytes!("../../assets/app-28a3651a675a.js.br"),
+        bytes: include_bytes!("../../assets/app-bed96e7f272e.js"),
+        brotli: include_bytes!("../../assets/app-bed96e7f272e.js.br"),
     },
     File {
         name: "icon-fb51cec459e0.svg",

@@ -13,6 +13,7 @@ use opspilot_core::safety::action::Digest;
 use self::ask::Wish;
 use self::shapes::{ListBody, PreviewBody, TextBody};
 use super::super::answer::{Answer, json, json_with};
+use super::super::body::Fields;
 use super::super::modules::BegunBody;
 use super::super::params::Params;
 use super::super::problem::{Code, Problem};
@@ -90,10 +91,10 @@ pub(in crate::api) async fn preview(mut asked: Asked) -> Answer {
     wish.prepare(&state).await?;
     let preview = state.rule_changes()?.preview(wish.draft()).await?;
     json(&PreviewBody {
+        result: preview.result(),
         detector: preview.ask.detector,
         rule_id: preview.ask.rule_id,
         diff: preview.edited.diff,
-        result: Digest::of(preview.edited.text.as_bytes()),
         obstacle: preview.obstacle,
     })
 }
@@ -102,6 +103,8 @@ pub(in crate::api) async fn preview(mut asked: Asked) -> Answer {
 pub(in crate::api) async fn propose(mut asked: Asked) -> Answer {
     let wish = Wish::of(&mut asked.fields);
     let reason = asked.fields.required_text("reason", REASON_LENGTH);
+    let seen = asked.fields.text("seen", 64);
+    let seen = seen.and_then(|seen| digest(&mut asked.fields, &seen));
     asked.fields.finish()?;
     let (state, caller) = (asked.state, asked.caller);
     state.require_storage()?;
@@ -109,6 +112,9 @@ pub(in crate::api) async fn propose(mut asked: Asked) -> Answer {
     let trial = wish.prepare(&state).await?;
     let changes = state.rule_changes()?;
     let preview = changes.preview(wish.draft()).await?;
+    if seen.is_some_and(|seen| seen != preview.result()) {
+        return Err(Problem::of(Code::NOT_AS_SEEN));
+    }
     let evidence: Option<Evidence> = match trial {
         Some(trial) => Some(super::dry_run::evidence(&state, trial).await?),
         None => None,
@@ -127,14 +133,7 @@ pub(in crate::api) async fn approve(
     mut asked: Asked,
 ) -> Answer {
     let seen = asked.fields.required_text("seen", 64);
-    let seen = seen.and_then(|seen| {
-        let digest = seen.parse::<Digest>().ok();
-        if digest.is_none() {
-            let help = "write the `result` of the change as it was shown";
-            asked.fields.refuse("seen", help);
-        }
-        digest
-    });
+    let seen = seen.and_then(|seen| digest(&mut asked.fields, &seen));
     let reason = asked.fields.text("reason", REASON_LENGTH);
     let (id, state, caller) = of(id, asked)?;
     let seen = seen.ok_or_else(|| Problem::internal("a fault that nobody told"))?;
@@ -147,6 +146,15 @@ pub(in crate::api) async fn approve(
             json_with(StatusCode::ACCEPTED, &BegunBody { message })
         }
     }
+}
+
+/// The file that somebody saw.
+fn digest(fields: &mut Fields, seen: &str) -> Option<Digest> {
+    let digest = seen.parse::<Digest>().ok();
+    if digest.is_none() {
+        fields.refuse("seen", "write the `result` as it was shown");
+    }
+    digest
 }
 
 /// `POST /rules/changes/{id}/refuse`

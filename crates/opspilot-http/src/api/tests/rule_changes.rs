@@ -171,6 +171,9 @@ async fn what_cannot_be_proposed_is_refused_with_its_reason() {
         (wish("id: oom\nwrod: a"), 422, "rule-invalid"),
         (wish("id: oom\nword: a\ntests: [b]"), 422, "rule-invalid"),
         (wish("id: oom\nword: ${HOME}"), 422, "rule-invalid"),
+        (wish("- id: oom\n  word: a"), 422, "rule-invalid"),
+        (with("seen", json!("0".repeat(64))), 409, "not-as-seen"),
+        (with("seen", json!("x")), 400, "invalid-request"),
         (wish("id: same\nword: a"), 409, "not-now"),
         (
             wish("id: oom # one\nword: killed\ntests: [was killed]"),

@@ -67,12 +67,17 @@ const WISH: [Input; 4] = [
         "The new text of the rule, as YAML; not for one that goes.",
     ),
 ];
-const PROPOSAL: [Input; 5] = [
+const PROPOSAL: [Input; 6] = [
     WISH[0],
     WISH[1],
     WISH[2],
     WISH[3],
     Input::text("reason", REASON_LENGTH, "Why.").required(),
+    Input::text(
+        "seen",
+        64,
+        "The `result` of the preview that was seen; another one is refused.",
+    ),
 ];
 const WRONG: &[Code] = &[
     Code::NO_SUCH_RULE,
@@ -109,7 +114,13 @@ pub(in crate::api) const PREVIEW: Shape =
     Shape::json::<PreviewBody>().fields(&WISH).problems(WRONG);
 pub(in crate::api) const PROPOSE: Shape = Shape::of(Reply::json::<ConfigChange>(201))
     .fields(&PROPOSAL)
-    .problems(WRONG);
+    .problems(&[
+        Code::NOT_AS_SEEN,
+        Code::NO_SUCH_RULE,
+        Code::RULE_INVALID,
+        Code::CONFIGURATION_INVALID,
+        Code::NOT_NOW,
+    ]);
 pub(in crate::api) const APPROVE: Shape = Shape::json::<ConfigChange>()
     .or(Reply::json::<BegunBody>(202))
     .fields(&[
