@@ -9,6 +9,7 @@ mod envelope;
 mod incident;
 mod runbook;
 mod system;
+mod trace;
 
 use std::fmt;
 
@@ -27,6 +28,7 @@ pub use incident::{
 };
 pub use runbook::{RunbookCompleted, RunbookStarted, RunbookStepCompleted};
 pub use system::{DeliveryFailed, ModuleLifecycle, ModuleState};
+pub use trace::{TARGET as TRACE_TARGET, TracePlace};
 
 /// A fact of the incident plane.
 ///

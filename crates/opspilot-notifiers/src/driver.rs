@@ -28,7 +28,7 @@ use opspilot_core::journal::Journal;
 use opspilot_core::module::{Context, HealthStatus, RunError, System};
 use opspilot_core::storage::StorageError;
 use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tracing::{Instrument as _, Span, error};
 
 pub use address::Address;
 pub use filter::Filter;
@@ -176,13 +176,32 @@ impl Driver {
         events: impl Iterator<Item = &'a Arc<Envelope>>,
     ) -> Result<usize, DeliveryError> {
         let notices: Vec<_> = events.cloned().map(Notice::Event).collect();
-        let outcome = self.notifier.deliver_page(&notices).await;
+        let outcome = self.deliver_traced(&notices).await;
         match &outcome {
             Ok(count) => self.totals.sent(*count),
             Err(failure) => self.totals.failed(failure),
         }
         if let Some(book) = &self.book {
             book.note(&notices, &outcome).await;
+        }
+        outcome
+    }
+
+    /// Delivers notices; the first has a span that lasts as long, and those that went along have one that ends with it.
+    async fn deliver_traced(&self, notices: &[Notice]) -> Result<usize, DeliveryError> {
+        let channel = self.address.as_ref().map_or("", Address::as_str);
+        let first = notices
+            .first()
+            .map_or_else(Span::none, |first| first.span(channel));
+        let delivery = self.notifier.deliver_page(notices);
+        let outcome = delivery.instrument(first.clone()).await;
+        match &outcome {
+            Ok(count) => notices.iter().take(*count).skip(1).for_each(|notice| {
+                notice.span(channel);
+            }),
+            Err(_) => {
+                first.record("otel.status_code", "ERROR");
+            }
         }
         outcome
     }

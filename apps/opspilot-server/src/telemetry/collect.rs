@@ -1,5 +1,6 @@
 //! Keeps messages and spans for `telemetry.otlp`, in queues of a bounded size. While nobody asks for them it does nothing.
 
+mod chosen;
 mod fields;
 mod spool;
 
@@ -12,15 +13,15 @@ use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 use opspilot_core::clock::{Clock, SystemClock, Timestamp};
+use opspilot_core::event::TracePlace;
 use tokio::sync::Notify;
-use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 use uuid::Uuid;
 
+use self::chosen::Chosen;
 use self::fields::Fields;
 pub(super) use self::fields::text;
 pub(super) use self::spool::Spool;
@@ -51,11 +52,8 @@ pub(super) fn layer<S>() -> impl Layer<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    // What is written to the log is chosen elsewhere: fewer messages there do not mean fewer spans here.
-    let filter = Targets::new()
-        .with_default(LevelFilter::WARN)
-        .with_target("opspilot", LevelFilter::INFO);
-    Collector(Arc::new(Collected::new(SystemClock::shared()))).with_filter(filter)
+    let collected = Arc::new(Collected::new(SystemClock::shared()));
+    Collector(Arc::clone(&collected)).with_filter(Chosen::new(collected))
 }
 
 impl Collected {
@@ -81,7 +79,10 @@ impl Collected {
     /// Says what to keep from now on.
     pub(super) fn want(&self, logs: bool, spans: bool) {
         self.wants_logs.store(logs, Ordering::Relaxed);
-        self.wants_spans.store(spans, Ordering::Relaxed);
+        if self.wants_spans.swap(spans, Ordering::Relaxed) != spans {
+            // What is looked at is remembered at each place in the code.
+            tracing::callsite::rebuild_interest_cache();
+        }
     }
 
     /// Waits until so much is kept that it should be sent.
@@ -118,17 +119,14 @@ where
         };
         let mut fields = Fields::default();
         attributes.record(&mut fields);
-        // A request begins a trace of its own: all of them in the one of their module would be of no use.
-        let parent = span
-            .parent()
-            .filter(|_| fields.kind != SpanKind::Server)
-            .and_then(|parent| {
-                let extensions = parent.extensions();
-                extensions.get().map(|open: &Open| (open.trace, open.id))
-            });
+        let parent = parent(&span, &fields);
+        let place = fields.place.as_ref();
+        let trace = place.map(TracePlace::trace_id);
         let open = Open {
-            trace: parent.map_or_else(|| *Uuid::now_v7().as_bytes(), |(trace, _)| trace),
-            id: span_id(),
+            trace: trace
+                .or_else(|| parent.map(|(trace, _)| trace))
+                .unwrap_or_else(|| *Uuid::now_v7().as_bytes()),
+            id: place.map_or_else(span_id, TracePlace::span_id),
             parent: parent.map(|(_, id)| id),
             began: self.0.clock.now(),
             since: Instant::now(),
@@ -164,6 +162,20 @@ where
             self.0.kept(waiting);
         }
     }
+}
+
+/// The trace and the span that a new span belongs to.
+fn parent<S>(span: &SpanRef<'_, S>, fields: &Fields) -> Option<([u8; 16], [u8; 8])>
+where
+    S: for<'a> LookupSpan<'a>,
+{
+    if let Some(parent) = fields.parent {
+        return Some((parent.trace_id(), parent.span_id()));
+    }
+    // A request begins a trace of its own: all of them in the one of their module would be of no use.
+    let parent = span.parent().filter(|_| fields.kind != SpanKind::Server)?;
+    let extensions = parent.extensions();
+    extensions.get().map(|open: &Open| (open.trace, open.id))
 }
 
 impl Open {

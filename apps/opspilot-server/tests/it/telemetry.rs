@@ -183,6 +183,54 @@ fn the_official_messages_read_what_is_sent() {
     assert_eq!(complaint[1], "ERROR", "{found:#}");
 }
 
+/// The trace, the span and the parent of each span called `name`.
+fn places<'a>(found: &'a Value, name: &str) -> Vec<[&'a str; 3]> {
+    let all = found["places"].as_array().expect("a list").iter();
+    let text = |value: &'a Value| value.as_str().expect("a text");
+    all.filter(|span| span[0] == name)
+        .map(|span| [text(&span[1]), text(&span[2]), text(&span[3])])
+        .collect()
+}
+
+#[test]
+fn an_incident_is_one_trace_from_its_line_to_its_notification() {
+    let (address, requests) = collector::listen(collector::content);
+    let site = Site::new();
+    site.configure(&exporting(&site, &format!("http://{address}")));
+    site.write("app.log", "MARK-7\n");
+    let server = Server::start(&site);
+    let incidents = server.until_incidents(1);
+    let id = incidents[0]["id"].as_str().expect("an incident has an id");
+    let path = format!("/incidents/{id}/acknowledge");
+    assert_eq!(server.post(&path, "{}").status, 200);
+    server.until("the incident was told", || {
+        let sent = server
+            .client()
+            .metric("opspilot_notifications_sent_total")
+            .ok();
+        sent.filter(|sent| *sent > 0)
+    });
+    server.stop();
+    let traces = requests.try_iter().filter(|sent| sent.signal() == "traces");
+    let files: Vec<_> = traces
+        .enumerate()
+        .map(|(number, sent)| site.write(&format!("traces-{number}"), sent.body))
+        .collect();
+    let Some(found) = decode(&files) else {
+        return;
+    };
+    let trace = id.replace('-', "");
+    let root = trace.split_at(16).1;
+    assert_eq!(places(&found, "incident.created"), [[&trace, root, ""]]);
+    for follower in ["incident.updated", "deliver incident.created"] {
+        let places = places(&found, follower);
+        let [[its_trace, _, parent]] = places.as_slice() else {
+            panic!("{follower}: {found:#}");
+        };
+        assert_eq!((*its_trace, *parent), (trace.as_str(), root), "{follower}");
+    }
+}
+
 /// Puts the first messages off, never takes spans, and rejects one data point of each request.
 fn moody(sent: &Sent) -> Option<Vec<u8>> {
     static PUT_OFF: AtomicBool = AtomicBool::new(false);

@@ -214,9 +214,11 @@ impl Ledger {
         self.trim(envelopes.len() as u64, &mut rows);
         tx.append(rows);
         let batch = tx.into_batch();
+        let spans: Vec<_> = envelopes.iter().map(|event| event.storing()).collect();
         if !batch.is_empty() {
             self.apply(batch).await?;
         }
+        drop(spans);
         self.bus.metrics.stored.inc_by(envelopes.len() as u64);
         self.bus.journal.committed(envelopes);
         Ok(())

@@ -35,6 +35,10 @@ impl EventId {
         let millis = u64::try_from(now.as_millis()).unwrap_or(0);
         Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }
+
+    pub(super) const fn uuid(self) -> Uuid {
+        self.0
+    }
 }
 
 impl fmt::Display for EventId {

@@ -94,11 +94,13 @@ impl WebhookNotifier {
     }
 
     async fn send(&self, notice: &Notice) -> Result<(), DeliveryError> {
-        let id = HeaderValue::from_str(&notice.id().to_string())
-            .map_err(|failure| DeliveryError::permanent("the event has no id").because(failure))?;
+        let id = header(&notice.id().to_string())?;
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert("idempotency-key", id);
+        if let Some(place) = notice.trace() {
+            headers.insert("traceparent", header(&place.to_string())?);
+        }
         headers.extend(self.target.headers().clone());
         let request = self
             .client()?
@@ -171,6 +173,11 @@ fn body(notice: &Notice) -> Result<String, DeliveryError> {
         })
     };
     encode().map_err(|failure| DeliveryError::permanent("the event is damaged").because(failure))
+}
+
+fn header(text: &str) -> Result<HeaderValue, DeliveryError> {
+    HeaderValue::from_str(text)
+        .map_err(|failure| DeliveryError::permanent("the event has no id").because(failure))
 }
 
 /// The start of an answer's text. The rest is read up to a limit, so that the connection can be used again.

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use opspilot_core::clock::Timestamp;
-use opspilot_core::event::{Envelope, EventId};
+use opspilot_core::event::{Envelope, EventId, TracePlace};
 use serde::Serialize;
+use tracing::Span;
 
 /// What a notifier delivers.
 #[derive(Debug, Clone)]
@@ -68,6 +69,23 @@ impl Notice {
         match self {
             Self::Event(event) => event.correlation_id.as_deref().map(str::to_owned),
             Self::Summary(_) => None,
+        }
+    }
+
+    /// The place of the notice in a trace, as the header `traceparent` says it; `None` for a summary.
+    #[must_use]
+    pub fn trace(&self) -> Option<TracePlace> {
+        match self {
+            Self::Event(event) => Some(event.trace()),
+            Self::Summary(_) => None,
+        }
+    }
+
+    /// A span of its delivery to `channel`.
+    pub(super) fn span(&self, channel: &str) -> Span {
+        match self {
+            Self::Event(event) => event.delivering(channel),
+            Self::Summary(_) => Span::none(),
         }
     }
 

@@ -1,4 +1,5 @@
-//! The fields of a span or message as attributes. `otel.name`, `otel.kind` and `otel.status_code` say what a span is.
+//! The fields of a span or message as attributes. `otel.name`, `otel.kind` and `otel.status_code` say what a span is,
+//! `otel.place` and `otel.parent` where it stands in a trace that spans do not tell.
 
 use std::fmt;
 
@@ -6,6 +7,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use opspilot_core::event::TracePlace;
 use tracing::field::{Field, Visit};
 
 /// The longest text of a field, in bytes.
@@ -18,6 +20,8 @@ pub(super) struct Fields {
     pub(super) name: Option<String>,
     pub(super) kind: SpanKind,
     pub(super) status: StatusCode,
+    pub(super) place: Option<TracePlace>,
+    pub(super) parent: Option<TracePlace>,
     pub(super) attributes: Vec<KeyValue>,
 }
 
@@ -28,6 +32,8 @@ impl Default for Fields {
             name: None,
             kind: SpanKind::Internal,
             status: StatusCode::Unset,
+            place: None,
+            parent: None,
             attributes: Vec::new(),
         }
     }
@@ -49,9 +55,13 @@ impl Visit for Fields {
             ("message", _) => self.message = Some(text(value)),
             ("otel.name", _) => self.name = Some(cut(value).to_owned()),
             ("otel.kind", "server") => self.kind = SpanKind::Server,
+            ("otel.kind", "producer") => self.kind = SpanKind::Producer,
+            ("otel.kind", "consumer") => self.kind = SpanKind::Consumer,
             ("otel.kind", _) => self.kind = SpanKind::Internal,
             ("otel.status_code", "ERROR") => self.status = StatusCode::Error,
             ("otel.status_code", _) => self.status = StatusCode::Ok,
+            ("otel.place", _) => self.place = TracePlace::parse(value),
+            ("otel.parent", _) => self.parent = TracePlace::parse(value),
             _ => self.add(field, Value::StringValue(cut(value).to_owned())),
         }
     }

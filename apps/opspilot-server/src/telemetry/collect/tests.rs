@@ -2,7 +2,8 @@
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opspilot_core::clock::SystemClock;
-use tracing::{field, info_span, warn};
+use opspilot_core::event::TRACE_TARGET;
+use tracing::{debug_span, field, info_span, warn};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::*;
@@ -103,4 +104,43 @@ fn long_texts_are_cut() {
         panic!("{logs:?}");
     };
     assert_eq!(kept.len(), 4_096);
+}
+
+const PLACE: &str = "00-0af7651916cd83dd8448eb211c80319c-b7ad6b7169203331-01";
+
+fn event() {
+    let place = || debug_span!(target: TRACE_TARGET, parent: None, "store", otel.kind = "producer", otel.place = PLACE);
+    let follows = || debug_span!(target: TRACE_TARGET, parent: None, "deliver", otel.kind = "consumer", otel.parent = PLACE);
+    info_span!("task").in_scope(|| drop((place(), follows())));
+}
+
+#[test]
+fn a_span_stands_where_its_event_says() {
+    let collected = collect(false, true, event);
+    let spans = collected.spans.take(9);
+    let [store, deliver, task] = spans.as_slice() else {
+        panic!("{spans:?}");
+    };
+    let place = TracePlace::parse(PLACE).unwrap();
+    assert_eq!((store.kind, store.parent_span_id.len()), (4, 0));
+    assert_eq!(store.trace_id, place.trace_id());
+    assert_eq!(store.span_id, place.span_id());
+    assert_eq!((deliver.kind, &deliver.parent_span_id), (5, &store.span_id));
+    assert_eq!(deliver.trace_id, store.trace_id);
+    assert_ne!(task.trace_id, store.trace_id);
+}
+
+#[test]
+fn spans_of_events_are_made_only_while_somebody_wants_them() {
+    let collected = Arc::new(Collected::new(SystemClock::shared()));
+    let layer = Collector(Arc::clone(&collected)).with_filter(Chosen::new(Arc::clone(&collected)));
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+        for wants in [false, true, false] {
+            collected.want(true, wants);
+            assert!(!info_span!("task").is_disabled());
+            let event = debug_span!(target: TRACE_TARGET, "store");
+            assert_eq!(event.is_disabled(), !wants);
+            assert!(debug_span!("other").is_disabled());
+        }
+    });
 }

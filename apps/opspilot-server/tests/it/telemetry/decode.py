@@ -8,7 +8,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-found = {"metrics": [], "traces": [], "logs": [], "services": []}
+found = {"metrics": [], "traces": [], "places": [], "logs": [], "services": []}
 
 
 def text(attributes, key):
@@ -27,6 +27,9 @@ for name in sys.argv[1:]:
             found[signal] += [[m.name, m.WhichOneof("data")] for s in group.scope_metrics for m in s.metrics]
         elif signal == "traces":
             found[signal] += [[s.name, s.kind, len(s.trace_id), len(s.span_id)] for g in group.scope_spans for s in g.spans]
+            found["places"] += [
+                [s.name, s.trace_id.hex(), s.span_id.hex(), s.parent_span_id.hex()] for g in group.scope_spans for s in g.spans
+            ]
         else:
             found[signal] += [[r.body.string_value, r.severity_text] for g in group.scope_logs for r in g.log_records]
 print(json.dumps(found))

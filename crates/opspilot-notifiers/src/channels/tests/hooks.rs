@@ -61,10 +61,13 @@ async fn a_request_carries_the_event_and_its_identity() {
     for line in ["content-type: application/json", "x-token: token"] {
         assert!(head.contains(line), "{head}");
     }
-    assert!(
-        head.contains(&format!("idempotency-key: {}", notice.id())),
-        "{head}"
-    );
+    let place = notice.trace().unwrap();
+    for line in [
+        format!("idempotency-key: {}", notice.id()),
+        format!("traceparent: {place}"),
+    ] {
+        assert!(head.contains(&line), "{head}");
+    }
     let body: Value = serde_json::from_str(body).unwrap();
     let keys: Vec<_> = body
         .as_object()
