@@ -142,6 +142,28 @@ export async function rules({ test, site, browser, shot, signIn, clean }) {
     await clean(anna);
   });
 
+  await test("a detector without rules gets its first one, with a section of its own", async () => {
+    const without = read().split("\n").filter((line) => !line.startsWith('  "detector.threshold"')).join("\n");
+    writeFileSync(file, without);
+    await site.ask("anna", "POST", "/reload", {});
+    await anna.goto("/rules");
+    await anna.getByText("It has no rules.").waitFor();
+    await shot(anna, "54-no-rules");
+    await anna.getByRole("button", { name: "New rule of detector.threshold" }).click();
+    await anna.getByText("The rule is sound.").waitFor();
+    await anna.getByRole("button", { name: "Show what changes" }).click();
+    const added = anna.locator(".diff [data-kind=added] code");
+    await added.first().waitFor();
+    assert.deepEqual((await added.allInnerTexts()).slice(0, 4), ["  detector.threshold:", "    enabled: true", "    rules:", "      - id: my-rule"]);
+    await anna.getByLabel("Reason").fill("memory, too");
+    await anna.getByRole("button", { name: "Propose change" }).click();
+    await card(anna, "memory, too").waitFor();
+    const [change] = (await site.ask("abel", "GET", "/rules/changes?status=proposed")).changes;
+    await site.ask("abel", "POST", `/rules/changes/${change.id}/approve`, { seen: change.result });
+    await until("the new rule runs", async () => (await site.ask("abel", "GET", "/rules?detector=detector.threshold")).rules[0]?.running);
+    await clean(anna);
+  });
+
   await test("an operator and a viewer see what they may, and change no rule", async () => {
     const otto = await browser.page(site);
     await signIn(otto, "otto", "/rules");

@@ -47,7 +47,13 @@ export type Wanted = { detector: string; id: string } | { detector: string; rule
 /** How many lines are tried at once. */
 export const LINES = 1_000;
 
-export const readRules = async (): Promise<Rule[]> => (await api.get<{ rules: Rule[] }>("/rules")).rules;
+/** All rules, and the detectors that can have some. */
+export interface RuleList {
+  rules: Rule[];
+  detectors: string[];
+}
+
+export const readRules = (): Promise<RuleList> => api.get<RuleList>("/rules");
 
 export const test = (wanted: Wanted, lines: string[]): Promise<Tested> => api.post("/rules/test", { ...wanted, lines });
 

@@ -4,20 +4,20 @@ import { useEffect, useState } from "preact/hooks";
 
 import { mayAdminister, readText, type Wish } from "../changes";
 import { mayWork } from "../deeds";
-import { readRules, type Rule } from "../rules";
+import { readRules, type Rule, type RuleList } from "../rules";
 import { toast, useStore } from "../store";
 import { brief, words } from "../text";
 import { Changes } from "./changes";
 import { Editor } from "./editor";
 import { Ago, Do, Empty, FactList, Mark, Section, Text } from "./parts";
-import { SAMPLE, Tester } from "./tester";
+import { sample, Tester } from "./tester";
 
 /** How often the counts are looked at, in milliseconds. */
 const LOOK = 10_000;
 
 export function Rules() {
   useStore((state) => state.who);
-  const [rules, set] = useState<Rule[] | null>(null);
+  const [list, set] = useState<RuleList | null>(null);
   const [trouble, setTrouble] = useState("");
   const [chosen, choose] = useState<Rule | null>(null);
   const [{ wish, turn }, write] = useState<{ wish: Wish | null; turn: number }>({ wish: null, turn: 0 });
@@ -27,7 +27,8 @@ export function Rules() {
     const timer = setInterval(() => { if (!document.hidden) look(); }, LOOK);
     return () => clearInterval(timer);
   }, []);
-  const detectors = [...new Set((rules ?? []).map((one) => one.detector))];
+  const rules = list?.rules;
+  const detectors = list?.detectors ?? [];
   const jump = (field: string): void => {
     document.querySelector("#try")?.scrollIntoView();
     document.querySelector<HTMLElement>(field)?.focus({ preventScroll: true });
@@ -58,17 +59,18 @@ export function Rules() {
         <h1>Rules</h1>
         <div class="deeds">
           {rules && mayWork() && <button type="button" class="button" onClick={() => { choose(null); jump("#try-rule"); }}>Try a rule</button>}
-          {rules && mayAdminister() && detectors[0] && <button type="button" class="button" onClick={() => open({ kind: "add", detector: detectors[0] ?? "", rule: SAMPLE })}>New rule</button>}
         </div>
       </header>
       {!rules && <Empty title={trouble || "Reading…"} />}
-      {rules?.length === 0 && <Empty title="There is no rule."><p>Rules stand in the configuration, under <code>modules.detector.regex.rules</code>.</p></Empty>}
       {wish && <Editor key={turn} wish={wish} close={() => write({ wish: null, turn })} />}
       {rules && mayWork() && <Changes again={(of) => open({ kind: of.ask.kind, detector: of.ask.detector, ...(of.ask.kind !== "add" && { id: of.ask.ruleId }), rule: of.ask.rule ?? "" })} />}
       {detectors.map((detector) => {
         const some = (rules ?? []).filter((one) => one.detector === detector);
+        const count = <span class="count-note">{some.length}{some.length === 0 || some[0]?.running ? "" : ", not running"}</span>;
+        const add = mayAdminister() && <button type="button" class="button small" onClick={() => open({ kind: "add", detector, rule: sample(detector) })}>New rule<span class="sr"> of {detector}</span></button>;
         return (
-          <Section key={detector} title={detector} aside={<span class="count-note">{some.length}{some[0]?.running ? "" : ", not running"}</span>}>
+          <Section key={detector} title={detector} aside={<div class="deeds">{count}{add}</div>}>
+            {some.length === 0 && <p class="hint">It has no rules.</p>}
             <ul class="rules">{some.map((one) => <One key={one.id} of={one} take={take} edit={edit} remove={remove} />)}</ul>
           </Section>
         );

@@ -14,7 +14,13 @@ const REST = 400;
 /** How many outcomes are shown. */
 const SHOWN = 200;
 
-export const SAMPLE = "id: my-rule\npattern: 'disk (\\S+) is (\\d+)% full'\nseverity: warning\ntitle: Disk almost full\ndescription: $1 at $2 %\n";
+const SAMPLES: Record<string, string> = {
+  "detector.regex": "id: my-rule\npattern: 'disk (\\S+) is (\\d+)% full'\nseverity: warning\ntitle: Disk almost full\ndescription: $1 at $2 %\n",
+  "detector.threshold": "id: my-rule\nsample: memory_usage_percent\noperator: gte\nthreshold: 90\nminSamples: 3\nwindowMs: 300000\nseverity: warning\ntitle: Memory almost full\n",
+};
+
+/** A rule to begin with. */
+export const sample = (detector: string): string => SAMPLES[detector] ?? "id: my-rule\n";
 
 interface Props {
   detectors: string[];
@@ -24,7 +30,11 @@ interface Props {
 
 export function Tester({ detectors, chosen, choose }: Props) {
   const [detector, setDetector] = useState(detectors[0] ?? "detector.regex");
-  const [rule, setRule] = useState(SAMPLE);
+  const [rule, setRule] = useState(sample(detector));
+  const pick = (next: string): void => {
+    if (rule === sample(detector)) setRule(sample(next));
+    setDetector(next);
+  };
   const [text, setText] = useState("");
   const [stored, setStored] = useState<DryRun | null>(null);
   const [failure, setFailure] = useState("");
@@ -49,7 +59,7 @@ export function Tester({ detectors, chosen, choose }: Props) {
           {chosen
             ? <p class="taken">The rule <b><Text of={chosen.id} /></b> of {chosen.detector}. <button type="button" class="button small" onClick={() => choose(null)}>Write one instead</button></p>
             : <>
-              {detectors.length > 1 && <label>For<select value={detector} onChange={(event) => setDetector(event.currentTarget.value)}>{detectors.map((one) => <option value={one}>{one}</option>)}</select></label>}
+              {detectors.length > 1 && <label>For<select value={detector} onChange={(event) => pick(event.currentTarget.value)}>{detectors.map((one) => <option value={one}>{one}</option>)}</select></label>}
               <label for="try-rule">Rule, as YAML</label>
               <textarea id="try-rule" class="code" rows={8} spellcheck={false} autocomplete="off" value={rule} onInput={(event) => setRule(event.currentTarget.value)} />
             </>}

@@ -8,6 +8,7 @@
 
 mod diff;
 mod fill;
+mod first;
 mod lines;
 #[cfg(test)]
 mod tests;
@@ -39,7 +40,7 @@ pub struct RuleFile<'a> {
 pub enum RuleEdit<'a> {
     /// The rule of this id gets another text.
     Change(&'a str, &'a str),
-    /// A rule is added behind the last one.
+    /// A rule is added behind the last one; for the first, its list and its section are made.
     Add(&'a str),
     /// The rule of this id goes.
     Remove(&'a str),
@@ -87,8 +88,8 @@ const FLOW: &str = "the rules of this detector are written in braces or brackets
                     `- id: …` on a line of its own, or change the file by hand";
 const SECRET: &str = "the rules of this detector hold a secret: change the file by hand";
 const ENTANGLED: &str = "this would change more than the one rule (an anchor, an alias or the indentation): change the file by hand";
-const NO_LIST: &str =
-    "the file has no rules for this detector yet: write the first one by hand, below `rules:`";
+const NO_LIST: &str = "the file has no rules for this detector, and it is not written so that some could be added: write the \
+                       first one by hand, below `rules:`";
 const LAST: &str = "it is the only rule of its detector: switch it off with `enabled: false`";
 const TWICE: &str = "several rules of this detector have the id: change the file by hand";
 const NO_ID: &str = "the rule has no id: write `id: …`";
@@ -117,14 +118,16 @@ impl<'a> RuleFile<'a> {
     /// When the new rule has faults, there is no such rule, or more than the one rule would change.
     pub fn edit(&self, edit: RuleEdit<'_>) -> Result<Edited, EditError> {
         let tree = self.tree(self.text)?;
-        let rules = self.rules(&tree)?;
+        let mut wanted = tree.clone();
         let (lines, expected, rule_id) = match edit {
-            RuleEdit::Change(id, text) => self.change(rules, id, text)?,
-            RuleEdit::Add(text) => self.add(rules, text)?,
-            RuleEdit::Remove(id) => self.remove(rules, id)?,
+            RuleEdit::Change(id, text) => self.change(self.rules(&tree)?, id, text)?,
+            RuleEdit::Add(text) => match self.rules(&tree) {
+                Ok([]) | Err(EditError::Awkward(NO_LIST)) => self.add_first(&mut wanted, text)?,
+                rules => self.add(rules?, text)?,
+            },
+            RuleEdit::Remove(id) => self.remove(self.rules(&tree)?, id)?,
         };
         let text = lines.text();
-        let mut wanted = tree.clone();
         set_rules(&mut wanted, &self.module.id, expected);
         match self.tree(&text) {
             Ok(found) if found.same(&wanted) => {}

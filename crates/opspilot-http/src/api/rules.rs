@@ -26,6 +26,8 @@ pub(super) use self::lines::{TEST, test};
 struct ListBody {
     count: usize,
     rules: Vec<RuleBody>,
+    /// The detectors that can have rules, whether they have some or not.
+    detectors: Vec<&'static str>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -70,7 +72,15 @@ pub(super) async fn list(Extract(state): Extract<State>, mut params: Params) -> 
     json(&ListBody {
         count: rules.len(),
         rules,
+        detectors: with_rules(&state),
     })
+}
+
+/// The ids of the modules that can have rules.
+fn with_rules(state: &State) -> Vec<&'static str> {
+    let factories = state.cx.system.factories().into_iter();
+    let with_rules = factories.filter(|factory| factory.rules().is_some());
+    with_rules.map(|factory| factory.manifest().id).collect()
 }
 
 /// The detectors that the configuration has a section for and that have rules.

@@ -47,11 +47,7 @@ impl<'t> Lines<'t> {
     /// Where the item that begins at `origin` may stand: without comments behind it, and with them, which are content in a
     /// block of text. `None` if it is not an item of a list with dashes.
     pub(super) fn spans(&self, origin: &Origin) -> Option<[Span; 2]> {
-        let Origin::File { line, column, .. } = origin else {
-            return None;
-        };
-        let first = usize::try_from(*line).ok()?.checked_sub(1)?;
-        let column = usize::try_from(*column).ok()?.checked_sub(1)?;
+        let (first, column) = place(origin)?;
         let before: String = self.lines.get(first)?.chars().take(column).collect();
         let (dash_line, dash) = match before.trim_start_matches(' ').strip_prefix('-') {
             Some(rest) if rest.trim_matches(' ').is_empty() => (first, indent(&before)),
@@ -94,6 +90,30 @@ impl<'t> Lines<'t> {
             }
         }
         ends
+    }
+
+    /// The line of a key that stands first on its line, and how far it is from the margin.
+    pub(super) fn key(&self, origin: &Origin) -> Option<(usize, usize)> {
+        let (line, column) = place(origin)?;
+        (indent(self.lines.get(line)?) == column).then_some((line, column))
+    }
+
+    /// True if nothing but `text` stands on a line.
+    pub(super) fn says(&self, line: usize, text: &str) -> bool {
+        let found = self.lines.get(line);
+        found.is_some_and(|found| found.trim() == text)
+    }
+
+    /// The line after the last one that belongs to the key at `line`.
+    pub(super) fn end(&self, line: usize, column: usize) -> usize {
+        self.ends(line, column).0
+    }
+
+    /// `text` stands, `column` from the margin, instead of the lines from `start` up to `end`.
+    pub(super) fn put(mut self, (start, end): (usize, usize), column: usize, text: &str) -> Self {
+        let new = self.indented(&" ".repeat(column), column, text, end);
+        self.change = Some((start, end, new));
+        self
     }
 
     /// The text of an item, from the left margin.
@@ -142,12 +162,17 @@ impl<'t> Lines<'t> {
         self
     }
 
+    /// How the lines of the file end.
+    fn eol(&self) -> &'static str {
+        let first = self.lines.first();
+        match first.is_some_and(|line| line.ends_with("\r\n")) {
+            true => "\r\n",
+            false => "\n",
+        }
+    }
+
     fn indented(&self, head: &str, column: usize, text: &str, end: usize) -> Vec<String> {
-        let is_crlf = self
-            .lines
-            .first()
-            .is_some_and(|line| line.ends_with("\r\n"));
-        let eol = if is_crlf { "\r\n" } else { "\n" };
+        let eol = self.eol();
         let indent = " ".repeat(column);
         let line = |(at, line): (usize, &str)| match (at, is_empty(line)) {
             (0, _) => format!("{head}{line}{eol}"),
@@ -173,7 +198,7 @@ impl<'t> Lines<'t> {
         let mut text = before.concat();
         // An item that is added behind a last line without an end gives it one.
         if start == end && !text.is_empty() && !text.ends_with('\n') {
-            text.push('\n');
+            text.push_str(self.eol());
         }
         text.push_str(&new.concat());
         text.push_str(&after.concat());
@@ -189,6 +214,15 @@ impl<'t> Lines<'t> {
         let new: Vec<&str> = new.iter().map(String::as_str).collect();
         compare(*start, old, &new)
     }
+}
+
+/// Line and column, from 0.
+fn place(origin: &Origin) -> Option<(usize, usize)> {
+    let Origin::File { line, column, .. } = origin else {
+        return None;
+    };
+    let from_0 = |count: u32| usize::try_from(count).ok()?.checked_sub(1);
+    Some((from_0(*line)?, from_0(*column)?))
 }
 
 fn indent(line: &str) -> usize {

@@ -9,7 +9,7 @@ use super::super::body::Fields;
 use super::super::problem::{Code, Problem};
 use super::super::routes::Input;
 use super::super::state::State;
-use super::detectors;
+use super::{detectors, with_rules};
 
 /// The longest ids, in characters.
 pub(super) const ID_LENGTH: usize = 200;
@@ -158,12 +158,9 @@ fn brought(state: &State, detector: Option<&str>, text: &str) -> Result<Chosen, 
     let factory = state.cx.system.factory(id);
     let found = factory.and_then(|factory| Some((factory, factory.rules()?)));
     let Some((factory, kind)) = found else {
-        let with_rules = state.cx.system.factories().into_iter();
-        let with_rules = with_rules.filter(|factory| factory.rules().is_some());
-        let ids: Vec<_> = with_rules.map(|factory| factory.manifest().id).collect();
         let detail = format!(
             "no detector with rules has this id; there are {}",
-            ids.join(", ")
+            with_rules(state).join(", ")
         );
         return Err(Problem::of(Code::INVALID_REQUEST).detail(detail));
     };
