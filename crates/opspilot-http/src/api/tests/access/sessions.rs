@@ -123,6 +123,63 @@ async fn cookies_are_for_scripts_and_other_sites_out_of_reach() {
 }
 
 #[tokio::test]
+async fn only_the_cookie_that_this_site_sets_lets_anybody_in() {
+    let auth = Auth {
+        allowed_hosts: vec!["ops.example.org".into()],
+        ..auth()
+    };
+    let api = guarded_by(auth).await;
+    let far = ["Host: ops.example.org", "Origin: https://ops.example.org"];
+    let mine = Browser::of(&try_log_in(&api, CONFIGURED, &far).await);
+    let theirs = log_in(&api, CONFIGURED).await;
+    let token = |browser: &Browser| browser.cookie.split_once('=').unwrap().1.to_owned();
+    let tossed = format!("opspilot_session={}", token(&theirs));
+    let secure = format!("__Host-opspilot={}", token(&mine));
+    let status = async |host: &str, cookies: &str| {
+        let cookies = format!("Cookie: {cookies}");
+        api.ask(&[WHO, &cookies, host], b"").await.status
+    };
+    let both = format!("{tossed}; {secure}");
+    for (cookies, here, there) in [
+        (secure.as_str(), 401, 200),
+        (tossed.as_str(), 200, 401),
+        (both.as_str(), 200, 200),
+        ("opspilot_session=x", 401, 401),
+    ] {
+        assert_eq!(status("Host: localhost", cookies).await, here, "{cookies}");
+        assert_eq!(status(far[0], cookies).await, there, "{cookies}");
+    }
+    let end = [&["DELETE /api/session", &mine.cookie, &mine.csrf][..], &far].concat();
+    let ended = api.ask(&end, b"").await;
+    let set = ended.header("set-cookie");
+    assert!(
+        set.starts_with("__Host-opspilot=; Path=/; Max-Age=0; "),
+        "{set}"
+    );
+    assert_eq!(set.lines().count(), 1, "{set}");
+}
+
+#[tokio::test]
+async fn whoever_signs_in_again_leaves_no_session_behind() {
+    let api = guarded().await;
+    let before = log_in(&api, CONFIGURED).await;
+    let other = log_in(&api, CONFIGURED).await;
+    let wrong = try_log_in(&api, "wrong", &[&before.cookie]).await;
+    assert_eq!(wrong.status, 401);
+    assert_eq!(api.status(WHO, &before.cookie).await, 200, "nothing began");
+    let after = Browser::of(&try_log_in(&api, CONFIGURED, &[&before.cookie]).await);
+    assert_eq!(api.status(WHO, &before.cookie).await, 401);
+    assert_eq!(api.status(WHO, &after.cookie).await, 200);
+    assert_eq!(
+        api.status(WHO, &other.cookie).await,
+        200,
+        "of another browser"
+    );
+    let again = try_log_in(&api, CONFIGURED, &[&before.cookie]).await;
+    assert_eq!(again.status, 201, "one that is over is in nobody's way");
+}
+
+#[tokio::test]
 async fn a_session_ends_when_it_is_idle_and_after_its_time() {
     let api = guarded().await;
     let idle = log_in(&api, CONFIGURED).await;
