@@ -11,7 +11,7 @@ use super::cookie::{Cookie, host};
 /// From which address a request came, and which cookie a session has under the name that it was sent to.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::api) struct Way {
-    /// Where the client is, as the kernel saw it.
+    /// Where the client is, as the kernel saw it, or a proxy that is believed.
     pub(in crate::api) address: IpAddr,
     pub(super) cookie: Cookie,
 }
