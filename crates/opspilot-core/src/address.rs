@@ -1,6 +1,10 @@
-//! Addresses that nothing of OpsPilot asks unless a configuration lists them, whoever asks.
+//! Addresses that nothing of OpsPilot asks unless a configuration lists them, whoever asks. And networks of addresses.
+
+mod network;
 
 use std::net::{IpAddr, Ipv4Addr};
+
+pub use network::{Network, NetworkError};
 
 /// Why `address` is never asked: link-local and metadata addresses of clouds, and what is no address of a host, in
 /// whatever spelling. `None` if it may be asked.

@@ -35,6 +35,7 @@ mod params;
 mod pass;
 mod problem;
 mod proposals;
+mod proxies;
 mod rate;
 mod router;
 mod routes;

@@ -5,6 +5,7 @@
 
 mod claims;
 mod configured;
+mod errand;
 mod fetch;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use opspilot_core::clock::Clock;
 use opspilot_core::config::Secret;
 use opspilot_core::error::chain;
-use opspilot_core::module::{Access, RunError};
+use opspilot_core::module::{Access, Context, RunError};
 use opspilot_core::safety::credentials::{
     CredentialError, Credentials, Invalid, Session, SessionToken, Source, User,
 };
@@ -29,9 +30,12 @@ use opspilot_core::safety::identity::{Identity, Kind, Method, is_reserved};
 
 use self::claims::Claims;
 use self::configured::ConfiguredKeys;
+use self::errand::Background;
 use self::tokens::{Signer, Tokens};
 
 pub(crate) use oidc::{FLOW_LIFE, Oidc, OidcError, Returned, word};
+
+pub use oidc::trial;
 
 pub use issuer::{Asked, Issuer, IssuerError};
 
@@ -67,17 +71,18 @@ impl From<CredentialError> for Refused {
 }
 
 impl Authenticator {
-    /// Reads the keys that `access` names.
+    /// Reads the keys that `access` names, for the module of `cx`.
     ///
     /// # Errors
     /// When they cannot be used.
-    pub(crate) async fn open(access: &Access, clock: Arc<dyn Clock>) -> Result<Self, RunError> {
+    pub(crate) async fn open(access: &Access, cx: &Context) -> Result<Self, RunError> {
+        let background = Background::of(cx);
         Ok(Self {
             credentials: access.credentials.clone(),
-            clock,
+            clock: Arc::clone(&cx.clock),
             configured: ConfiguredKeys::new(&access.auth.api_keys)?,
-            tokens: Tokens::open(&access.auth).await?,
-            oidc: Oidc::open(&access.auth)?,
+            tokens: Tokens::open(&access.auth, &background).await?,
+            oidc: Oidc::open(&access.auth, &background)?,
         })
     }
 

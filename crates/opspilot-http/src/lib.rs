@@ -16,7 +16,7 @@ pub mod fuzzing;
 use opspilot_core::module::Factory;
 
 pub use api::{Api, Config, Role, Route, Verb, WebSocket, WebSocketConfig, openapi, routes};
-pub use auth::{Asked, Issuer, IssuerError};
+pub use auth::{Asked, Issuer, IssuerError, trial};
 pub use dashboard::{Config as DashboardConfig, Dashboard};
 
 /// The modules of this crate.

@@ -73,9 +73,21 @@ fn what_does_not_work_is_named_with_the_way_out_and_without_secrets() {
         "/modules/connector.syslog",
         json!({ "enabled": true, "host": "127.0.0.1", "port": syslog, "protocol": "udp" }),
     );
+    let auth = json!({
+        "enabled": true,
+        "oidc": {
+            "issuer": format!("http://127.0.0.1:{}/realm", free_port()),
+            "clientId": "opspilot", "clientSecret": "s3cret", "defaultRole": "viewer",
+        },
+    });
+    let settings = with(settings, "/auth", auth);
     let ended = check(&site, &settings, &[]);
     assert_eq!(ended.code(), 1, "{}{}", ended.stdout, ended.stderr);
     let rows = [
+        (
+            "auth.oidc http://127.0.0.1:",
+            "which `auth.oidc.issuer` leads to",
+        ),
         ("connector.fileTail", "is a folder: write `"),
         ("gone.log", "there is no such file"),
         (

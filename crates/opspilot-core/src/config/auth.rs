@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::secret::Secret;
 use super::span::parse_span;
+use crate::address::Network;
 
 pub use key_set::KeySet;
 pub use oidc::{GroupRole, OidcProvider, SubjectClaim};
@@ -49,6 +50,9 @@ pub struct Auth {
     pub api_keys: Vec<ApiKey>,
     /// The host names that the server answers to besides this machine's own. Default none.
     pub allowed_hosts: Vec<String>,
+    /// The proxies that are believed when they say in `X-Forwarded-For` whom they speak for: addresses, or networks such
+    /// as `10.0.0.0/8`. Each must append to that header. Default none: limits and the audit log see the proxy's address.
+    pub trusted_proxies: Vec<String>,
 }
 
 impl Default for Auth {
@@ -66,6 +70,7 @@ impl Default for Auth {
             public_paths: vec!["/api/health".to_owned()],
             api_keys: Vec::new(),
             allowed_hosts: Vec::new(),
+            trusted_proxies: Vec::new(),
         }
     }
 }
@@ -139,6 +144,13 @@ impl Auth {
     #[must_use]
     pub fn token_life(&self) -> Duration {
         parse_span(&self.jwt_expires_in).unwrap_or(TOKEN_LIFE)
+    }
+
+    /// The proxies that are believed.
+    #[must_use]
+    pub fn proxies(&self) -> Vec<Network> {
+        let names = self.trusted_proxies.iter();
+        names.filter_map(|name| name.parse().ok()).collect()
     }
 
     /// Says whether the configuration itself lets anybody in: by a key, by tokens, or by an identity provider.

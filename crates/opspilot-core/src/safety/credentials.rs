@@ -5,7 +5,10 @@
 //! revoked is written to the audit log in the same transaction. A revocation holds from the next request on: nothing
 //! here is cached.
 
+#[cfg(any(test, feature = "test-util"))]
+pub mod conformance;
 mod error;
+mod index;
 mod key;
 mod keys;
 mod password;
@@ -27,7 +30,7 @@ use std::time::Duration;
 
 use crate::bus::{Bus, PublishError};
 use crate::clock::{Clock, Timestamp};
-use crate::storage::{Collection, Cursor, Query, SharedStorage, StorageError, Store};
+use crate::storage::{Collection, SharedStorage, StorageError, Store};
 
 pub use error::{CredentialError, Invalid};
 pub use key::{Key, KeyText, NewKey};
@@ -132,18 +135,5 @@ impl Credentials {
         let done = self.bus.transact(by.subject(), work).await;
         self.changes.fetch_add(1, Ordering::AcqRel);
         done
-    }
-}
-
-fn recent(after: Option<Cursor>, limit: usize) -> Query {
-    Query::by_index("recent", vec![Vec::new()], limit)
-        .descending()
-        .after(after)
-}
-
-fn expired(until: Timestamp) -> Query {
-    Query {
-        until: Some(until.as_millis()),
-        ..Query::by_index("expiry", vec![Vec::new()], SWEPT)
     }
 }

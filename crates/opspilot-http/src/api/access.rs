@@ -8,24 +8,21 @@
 mod cookie;
 mod credential;
 mod guesses;
+mod notes;
 mod paths;
 mod trail;
+mod way;
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{Request, State as Extract};
 use axum::http::HeaderMap;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use opspilot_core::config::Role as CallerRole;
-use opspilot_core::error::chain;
 use opspilot_core::module::{Context, RunError};
-use opspilot_core::safety::credentials::Source;
 use opspilot_core::safety::identity::{Identity, Kind, Method};
 use subtle::ConstantTimeEq as _;
-use tracing::warn;
 
 use super::caller::{Caller, OpenSession};
 use super::metrics::Refusal;
@@ -33,20 +30,17 @@ use super::problem::{Code, Problem};
 use super::routes::{Role, Route, Verb};
 use super::state::{ApiLimits, State};
 use crate::auth::{Authenticator, Refused};
-use opspilot_net::Peer;
 
-pub(super) use self::cookie::{Cookie, Site, end_cookie, flow_of};
+pub(super) use self::cookie::{Cookie, Site};
 pub(super) use self::guesses::Guesses;
 pub(super) use self::trail::{Entry, Trail};
+pub(super) use self::way::Way;
 
 use self::credential::Credential;
 use self::paths::PublicPaths;
 
 /// The header that carries a session's CSRF token.
 const CSRF: &str = "x-csrf-token";
-
-/// How long something may take to be written down beside a request.
-const ASIDE: Duration = Duration::from_secs(5);
 
 /// What decides who may do what.
 #[derive(Debug)]
@@ -78,7 +72,7 @@ impl Access {
             ));
         };
         let authenticator = match access.auth.enabled {
-            true => Some(Authenticator::open(access, Arc::clone(&cx.clock)).await?),
+            true => Some(Authenticator::open(access, cx).await?),
             false => None,
         };
         Ok(Self {
@@ -119,11 +113,11 @@ pub(super) async fn check(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let Some(peer) = request.extensions().get::<Peer>() else {
-        return Problem::internal("a request without a peer address").into_response();
+    let admitted = match Way::of(&request) {
+        Ok(way) => door.admit(request.headers(), way).await,
+        Err(problem) => Err(problem),
     };
-    let address = peer.0.ip().to_canonical();
-    match door.admit(request.headers(), address).await {
+    match admitted {
         Ok(Some(caller)) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
@@ -135,13 +129,13 @@ pub(super) async fn check(
 
 impl Door {
     /// True if a caller who came in before would still be let in.
-    pub(super) async fn admits(&self, headers: &HeaderMap, address: IpAddr) -> bool {
-        self.admit(headers, address).await.is_ok()
+    pub(super) async fn admits(&self, headers: &HeaderMap, way: Way) -> bool {
+        self.admit(headers, way).await.is_ok()
     }
 
     /// Who comes in; `None` where nobody is asked.
-    async fn admit(&self, headers: &HeaderMap, address: IpAddr) -> Result<Option<Caller>, Problem> {
-        let access = &self.state.access;
+    async fn admit(&self, headers: &HeaderMap, way: Way) -> Result<Option<Caller>, Problem> {
+        let (access, address) = (&self.state.access, way.address);
         if self.route.role == Role::Anyone {
             return Ok(None);
         }
@@ -151,7 +145,7 @@ impl Door {
         if access.public.holds(self.route) {
             return Ok(None);
         }
-        let credential = match Credential::of(headers) {
+        let credential = match Credential::of(headers, way.cookie) {
             Ok(Some(credential)) => credential,
             Ok(None) => return Err(self.refuse(address, "none")),
             Err(_) => return Err(self.refuse(address, "malformed")),
@@ -278,59 +272,6 @@ const fn role_name(role: CallerRole) -> &'static str {
         CallerRole::Viewer => "viewer",
         CallerRole::Operator => "operator",
         CallerRole::Admin => "admin",
-    }
-}
-
-impl State {
-    /// Writes down that a stored key was used, at most once a minute.
-    pub(super) fn note_key(&self, source: &Source) {
-        let (Source::Key { id }, Some(access)) = (source, &self.cx.access) else {
-            return;
-        };
-        if !access.credentials.is_use_due(id) {
-            return;
-        }
-        let (credentials, id) = (access.credentials.clone(), id.clone());
-        self.aside("key use", async move {
-            credentials
-                .note_use(&id)
-                .await
-                .map_err(|error| chain(&error))
-        });
-    }
-
-    fn note_session(&self, session: opspilot_core::safety::credentials::Session) {
-        let Some(access) = &self.cx.access else {
-            return;
-        };
-        if !access.credentials.is_session_due(&session) {
-            return;
-        }
-        let credentials = access.credentials.clone();
-        self.aside("session use", async move {
-            credentials
-                .note_session(&session)
-                .await
-                .map_err(|error| chain(&error))
-        });
-    }
-
-    /// Writes something down beside the request.
-    pub(super) fn aside(
-        &self,
-        name: &'static str,
-        work: impl Future<Output = Result<(), String>> + Send + 'static,
-    ) {
-        // At a stop it is waited for: the storage closes later.
-        self.cx.tasks.spawn(name, async move {
-            let done = tokio::time::timeout(ASIDE, work).await;
-            let error = match done {
-                Ok(Ok(())) => return,
-                Ok(Err(error)) => error,
-                Err(_) => "the storage does not answer".to_owned(),
-            };
-            warn!(what = name, error, "cannot be written down");
-        });
     }
 }
 

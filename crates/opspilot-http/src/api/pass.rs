@@ -16,7 +16,8 @@ use super::problem::{Code, Problem};
 use super::state::State;
 
 /// The answer to a request, whatever happens.
-pub(super) async fn pass(state: &State, request: Request, next: Next) -> Response {
+pub(super) async fn pass(state: &State, mut request: Request, next: Next) -> Response {
+    state.proxies.see_through(&mut request);
     if let Some(problem) = guard::refusal(state, &request) {
         return problem.into_response();
     }

@@ -1,7 +1,7 @@
 //! How many requests a minute one client address may make.
 //!
-//! A client is its address as the kernel saw it, never a header: headers can be made up. Waiting uses a clock that does
-//! not jump.
+//! A client is its address as the kernel saw it, or as a proxy of `auth.trustedProxies` did: other headers can be made up.
+//! Waiting uses a clock that does not jump.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};

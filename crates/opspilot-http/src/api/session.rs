@@ -97,7 +97,18 @@ pub(super) async fn begin(
     let shown = Shown::read(&mut fields);
     fields.finish()?;
     let shown = shown.ok_or_else(|| Problem::internal("a field that is required is absent"))?;
-    log_in(&state, peer.0.ip().to_canonical(), shown, cookie).await
+    let address = peer.0.ip().to_canonical();
+    let (identity, source) = prove(&state, address, shown).await?;
+    end_before(&state, cookie, &headers).await?;
+    let token = begin_session(&state, address, &identity, source).await?;
+    let csrf = token.csrf();
+    let who = WhoBody::new(&identity, Method::Session, Some(&csrf));
+    let mut response = json_with(StatusCode::CREATED, &who)?;
+    let begun = cookie
+        .begin(&token)
+        .ok_or_else(|| Problem::internal("a session token that fits no header"))?;
+    response.headers_mut().insert(header::SET_COOKIE, begun);
+    Ok(response)
 }
 
 /// What somebody shows to be let in.
@@ -146,7 +157,12 @@ impl Shown {
     }
 }
 
-async fn log_in(state: &State, address: IpAddr, shown: Shown, cookie: Cookie) -> Answer {
+/// Who shows `shown` from `address`, unless too much was tried from there.
+async fn prove(
+    state: &State,
+    address: IpAddr,
+    shown: Shown,
+) -> Result<(Identity, Source), Problem> {
     let Some(authenticator) = state.access.authenticator() else {
         return Err(Problem::of(Code::AUTH_OFF));
     };
@@ -154,30 +170,35 @@ async fn log_in(state: &State, address: IpAddr, shown: Shown, cookie: Cookie) ->
         state.metrics().refused(Refusal::Credential);
         Problem::of(Code::RATE_LIMITED).retry_after(wait)
     })?;
-    let (identity, source) = match shown.check(authenticator).await {
-        Ok(found) => found,
+    match shown.check(authenticator).await {
+        Ok(found) => {
+            attempt.forgive();
+            Ok(found)
+        }
         Err(Refused::Broken(error)) => {
             attempt.forgive();
-            return Err(error.into());
+            Err(error.into())
         }
         Err(refused) => {
             drop(attempt);
             refuse(state, address, shown.reason(&refused), "POST /session");
-            return Err(Problem::of(Code::UNAUTHENTICATED));
+            Err(Problem::of(Code::UNAUTHENTICATED))
         }
+    }
+}
+
+/// Ends the session that the browser had so far: whoever signs in again leaves none behind (ASVS 5.0, V7.2.4).
+async fn end_before(state: &State, cookie: Cookie, headers: &HeaderMap) -> Result<(), Problem> {
+    let (Some(authenticator), Ok(Some(token))) =
+        (state.access.authenticator(), cookie.find(headers))
+    else {
+        return Ok(());
     };
-    attempt.forgive();
-    let token = begin_session(state, address, &identity, source).await?;
-    let csrf = token.csrf();
-    let mut response = json_with(
-        StatusCode::CREATED,
-        &WhoBody::new(&identity, Method::Session, Some(&csrf)),
-    )?;
-    let begun = cookie
-        .begin(&token)
-        .ok_or_else(|| Problem::internal("a session token that fits no header"))?;
-    response.headers_mut().insert(header::SET_COOKIE, begun);
-    Ok(response)
+    let Ok((identity, session)) = authenticator.session(&token).await else {
+        return Ok(());
+    };
+    let credentials = state.credentials()?;
+    Ok(credentials.close_session(&identity, &session.id).await?)
 }
 
 /// Begins a session of `identity`.
@@ -231,13 +252,11 @@ pub(super) async fn methods(Extract(state): Extract<State>, params: Params) -> A
         Some(authenticator) => authenticator.has_passwords().await?,
         None => false,
     };
-    let oidc = match authenticator.and_then(Authenticator::oidc) {
-        Some(oidc) => Some(OidcBody {
-            name: oidc.name(),
-            is_available: oidc.trouble().await.is_none(),
-        }),
-        None => None,
-    };
+    let oidc = authenticator.and_then(Authenticator::oidc);
+    let oidc = oidc.map(|oidc| OidcBody {
+        name: oidc.name(),
+        is_available: oidc.is_available(),
+    });
     json(&MethodsBody {
         is_required: authenticator.is_some(),
         api_key: authenticator.is_some(),
@@ -250,6 +269,7 @@ pub(super) async fn methods(Extract(state): Extract<State>, params: Params) -> A
 pub(super) async fn end(
     Extract(state): Extract<State>,
     caller: Caller,
+    cookie: Cookie,
 ) -> Result<Response, Problem> {
     if let (Some(session), Some(access)) = (caller.session(), &state.cx.access) {
         state.require_storage()?;
@@ -259,9 +279,8 @@ pub(super) async fn end(
             .await?;
     }
     let mut response = StatusCode::NO_CONTENT.into_response();
-    for cookie in access::end_cookie() {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
+    let headers = response.headers_mut();
+    headers.insert(header::SET_COOKIE, cookie.end());
     Ok(response)
 }
 

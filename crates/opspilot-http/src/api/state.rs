@@ -18,6 +18,7 @@ use super::metrics::ApiMetrics;
 use super::names::Names;
 use super::openapi;
 use super::problem::Problem;
+use super::proxies::Proxies;
 use super::rate::RateLimiter;
 use super::stream::Hub;
 use crate::dashboard::Site;
@@ -65,6 +66,8 @@ pub(super) struct Shared {
     pub(super) access: Access,
     /// The names that the server answers to.
     pub(super) names: Names,
+    /// The proxies that are believed.
+    pub(super) proxies: Proxies,
     /// The web origin that may use the API besides the server's own.
     pub(super) cors_origin: Option<HeaderValue>,
     /// Who asked how often.
@@ -100,6 +103,7 @@ impl State {
         Self(Arc::new(Shared {
             access: parts.access,
             names: parts.names,
+            proxies: Proxies::new(cx.access.as_ref().map(|access| &*access.auth)),
             cors_origin: options.cors_origin.clone(),
             rate: RateLimiter::new(options.rate_limit),
             answers: Answers::default(),

@@ -16,16 +16,14 @@ mod hub;
 
 use std::str::FromStr;
 
-use axum::Extension;
 use axum::body::Body;
-use axum::extract::State as Extract;
+use axum::extract::{Request, State as Extract};
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::IntoResponse as _;
 use futures_util::stream;
 use opspilot_core::event::CORE_EVENTS;
-use opspilot_net::Peer;
 
-use super::access::Door;
+use super::access::{Door, Way};
 use super::answer::Answer;
 use super::params::Params;
 use super::problem::{Code, Problem};
@@ -70,14 +68,13 @@ pub(super) const STREAM: Shape = Shape::of(Reply::text(&["text/event-stream"])).
 /// `GET /stream`
 pub(super) async fn stream(
     Extract(state): Extract<State>,
-    Extension(peer): Extension<Peer>,
-    headers: HeaderMap,
     mut params: Params,
+    request: Request,
 ) -> Answer {
     let types: Vec<Type> = params.list("types");
     let after = params.parsed::<u64>("after", "write the `id` of an event of this stream");
     params.finish()?;
-    let after = last_event_id(&headers)?.or(after);
+    let after = last_event_id(request.headers())?.or(after);
     let Some(seat) = state.hub.seat() else {
         return Err(Problem::of(Code::RATE_LIMITED)
             .detail("too many streams are open")
@@ -89,8 +86,8 @@ pub(super) async fn stream(
             state: state.clone(),
             route,
         }),
-        headers,
-        address: peer.0.ip().to_canonical(),
+        way: Way::of(&request)?,
+        headers: request.into_parts().0.headers,
     };
     let feed = Feed::new(state, visitor, seat).of(types.into_iter().map(|kind| kind.0));
     let feed = feed.resume(after);

@@ -7,9 +7,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::FutureExt as _;
 use opspilot_core::clock::Timestamp;
 use opspilot_core::config::{Auth, Secret};
+use opspilot_core::module::Tasks;
 use opspilot_core::testing::fuzz::Target;
 use ring::hmac;
 
+use super::errand::Background;
 use super::tokens::Tokens;
 use super::{key_set, provider};
 
@@ -51,7 +53,7 @@ static VERIFIER: LazyLock<Tokens> = LazyLock::new(|| {
         jwt_secret: Some(Secret::new(String::from_utf8_lossy(SECRET).into_owned())),
         ..Auth::default()
     };
-    let opened = Tokens::open(&auth).now_or_never();
+    let opened = Tokens::open(&auth, &Background::on(Tasks::of("fuzz"))).now_or_never();
     opened
         .expect("no keys are fetched")
         .expect("there is a secret")

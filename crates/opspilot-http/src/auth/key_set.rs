@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jsonwebtoken::DecodingKey;
@@ -11,10 +12,10 @@ use jsonwebtoken::jwk::{
 use opspilot_core::config::{JwtAlgorithm, KeySet};
 use opspilot_core::error::chain;
 use opspilot_core::module::RunError;
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+use super::errand::{Background, Errand};
 use super::fetch::{client, fetch};
 
 /// How often the set is read again for a key that it does not have.
@@ -22,6 +23,9 @@ const RETRY: Duration = Duration::from_mins(1);
 
 /// How long a set is used before it is read again, so that a key that was taken out stops to count.
 const FRESH: Duration = Duration::from_mins(10);
+
+/// How long reading a set may take.
+const PATIENCE: Duration = Duration::from_secs(6);
 
 /// The largest set, in bytes.
 const SET_BYTES: usize = 256 * 1024;
@@ -32,7 +36,15 @@ const SET_KEYS: usize = 100;
 /// The keys of another issuer, by their ids.
 #[derive(Debug)]
 pub(super) struct KeyRing {
+    shelf: Arc<Shelf>,
+    errand: Errand,
+}
+
+/// Where the keys are, and those that were read.
+#[derive(Debug)]
+struct Shelf {
     place: Place,
+    /// Held for a moment at a time, never while the set is read.
     cache: Mutex<Cache>,
 }
 
@@ -46,6 +58,8 @@ enum Place {
 struct Cache {
     keys: HashMap<String, Pinned>,
     tried_at: Option<Instant>,
+    /// Why the set could not be read when that was tried last.
+    fault: Option<String>,
 }
 
 impl std::fmt::Debug for Cache {
@@ -65,52 +79,77 @@ impl KeyRing {
     ///
     /// # Errors
     /// When a file cannot be used.
-    pub(super) async fn open(set: &KeySet) -> Result<Self, RunError> {
+    pub(super) async fn open(set: &KeySet, background: &Background) -> Result<Self, RunError> {
         let place = match (&set.file, &set.url) {
             (Some(path), _) => Place::File(path.clone()),
             (None, Some(url)) => Place::Url(url.clone(), client("auth.jwks.url")?),
             (None, None) => return Err(RunError::message("`auth.jwks` names no keys")),
         };
-        let ring = Self {
-            place,
-            cache: Mutex::default(),
-        };
-        let first = ring.read().await;
-        match (first, &ring.place) {
-            (Ok(keys), _) => ring.cache.lock().await.renew(Ok(keys)),
-            (Err(message), Place::File(path)) => {
-                let name = path.display();
-                return Err(RunError::message(format!(
-                    "cannot use the keys in `{name}`: {message}"
-                )));
-            }
-            (Err(message), Place::Url(..)) => ring.cache.lock().await.renew(Err(message)),
+        let first = place.read().await;
+        if let (Err(message), Place::File(path)) = (&first, &place) {
+            let name = path.display();
+            let message = format!("cannot use the keys in `{name}`: {message}");
+            return Err(RunError::message(message));
         }
-        Ok(ring)
+        let mut cache = Cache::default();
+        cache.renew(first);
+        Ok(Self {
+            shelf: Arc::new(Shelf {
+                place,
+                cache: Mutex::new(cache),
+            }),
+            errand: background.errand("key set"),
+        })
     }
 
-    /// True while no set could be read.
-    pub(super) async fn is_empty(&self) -> bool {
-        self.cache.lock().await.keys.is_empty()
+    /// Why no key is for one of `algorithms`; `None` if one is.
+    pub(super) fn unusable(&self, algorithms: &[JwtAlgorithm]) -> Option<String> {
+        let cache = self.shelf.cache();
+        let is_fit = |key: &Pinned| algorithms.contains(&key.algorithm);
+        if cache.keys.values().any(is_fit) {
+            return None;
+        }
+        let none = || "none of them is for an algorithm that it signs with".to_owned();
+        Some(cache.fault.clone().unwrap_or_else(none))
     }
 
     /// The key `id`, if it is for `algorithm`.
+    ///
+    /// # Cancel safety
+    /// A set that is being read is read to its end.
     pub(super) async fn find(&self, id: &str, algorithm: JwtAlgorithm) -> Option<DecodingKey> {
-        let mut cache = self.cache.lock().await;
-        if cache.is_due(id) {
-            let read = self.read().await;
-            cache.renew(read);
-        }
+        let is_due = || self.shelf.cache().is_due(id);
+        let read = || Arc::clone(&self.shelf).read();
+        self.errand.run(is_due, read).await;
+        let cache = self.shelf.cache();
         let found = cache.keys.get(id)?;
         (found.algorithm == algorithm).then(|| found.key.clone())
     }
+}
 
+impl Shelf {
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn read(self: Arc<Self>) {
+        let read = self.place.read().await;
+        self.cache().renew(read);
+    }
+}
+
+impl Place {
+    /// The keys that are there now.
     async fn read(&self) -> Result<HashMap<String, Pinned>, String> {
-        let bytes = match &self.place {
-            Place::File(path) => read_file(path.clone()).await?,
-            Place::Url(url, client) => fetch(client, url, SET_BYTES).await?,
+        let bytes = async {
+            match self {
+                Self::File(path) => read_file(path.clone()).await,
+                Self::Url(url, client) => fetch(client, url, SET_BYTES).await,
+            }
         };
-        parse(&bytes)
+        let read = tokio::time::timeout(PATIENCE, bytes).await;
+        let late = |_| format!("it cannot be read within {} s", PATIENCE.as_secs());
+        parse(&read.map_err(late)??)
     }
 }
 
@@ -127,6 +166,7 @@ impl Cache {
     /// Takes what was read; a failure leaves the keys as they are.
     fn renew(&mut self, read: Result<HashMap<String, Pinned>, String>) {
         self.tried_at = Some(Instant::now());
+        self.fault = read.as_ref().err().cloned();
         match read {
             Ok(keys) => {
                 info!(
@@ -197,135 +237,4 @@ fn bounded(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-    use super::*;
-    use crate::auth::testing::{ec_jwk, ed_jwk, ed25519, p256, rsa_2048, rsa_jwk};
-
-    fn ids(set: &Value) -> Result<Vec<String>, String> {
-        let keys = parse(set.to_string().as_bytes())?;
-        let mut ids: Vec<String> = keys.into_keys().collect();
-        ids.sort();
-        Ok(ids)
-    }
-
-    fn changed(mut jwk: Value, name: &str, value: Value) -> Value {
-        jwk[name] = value;
-        jwk
-    }
-
-    #[test]
-    fn only_public_keys_for_signatures_are_taken() {
-        let (ed, rsa) = (ed_jwk("ed", &ed25519(1)), rsa_jwk("rsa", &rsa_2048()));
-        let ec = ec_jwk("ec", &p256());
-        assert_eq!(
-            ids(&json!({ "keys": [ed, rsa, ec] })),
-            Ok(vec!["ec".into(), "ed".into(), "rsa".into()])
-        );
-        let unfit = [
-            json!({ "kty": "oct", "k": "AAAA", "kid": "a" }),
-            changed(ed.clone(), "use", json!("enc")),
-            changed(ed.clone(), "alg", json!("RS256")),
-            changed(rsa.clone(), "alg", json!("RS512")),
-            changed(rsa, "alg", json!("HS256")),
-            changed(ed, "kid", Value::Null),
-            changed(ec, "alg", json!("ES384")),
-            json!({ "kty": "EC", "crv": "P-384", "x": "AA", "y": "AA", "kid": "ec" }),
-            json!({ "kty": "other", "kid": "b" }),
-        ];
-        for jwk in unfit {
-            assert!(ids(&json!({ "keys": [jwk] })).is_err(), "{jwk}");
-        }
-        for text in ["", "[]", "{}", "{\"keys\":[]}", "<html>"] {
-            assert!(parse(text.as_bytes()).is_err(), "{text}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_file_is_read_again_for_an_unknown_key_once_a_minute() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("keys.json");
-        let write = |ids: &[(&str, u8)]| {
-            let keys: Vec<Value> = ids
-                .iter()
-                .map(|(id, seed)| ed_jwk(id, &ed25519(*seed)))
-                .collect();
-            std::fs::write(&path, json!({ "keys": keys }).to_string()).unwrap();
-        };
-        let set = KeySet {
-            file: Some(path.clone()),
-            ..KeySet::default()
-        };
-        assert!(KeyRing::open(&set).await.is_err(), "no file");
-        write(&[("a", 1)]);
-        let ring = KeyRing::open(&set).await.unwrap();
-        let has = async |id: &str| ring.find(id, JwtAlgorithm::EdDsa).await.is_some();
-        assert!(has("a").await);
-        assert!(
-            ring.find("a", JwtAlgorithm::Rs256).await.is_none(),
-            "pinned"
-        );
-        write(&[("b", 2)]);
-        assert!(!has("b").await, "too early");
-        tokio::time::advance(RETRY).await;
-        assert!(has("b").await);
-        assert!(!has("a").await, "taken out");
-        std::fs::write(&path, "broken").unwrap();
-        tokio::time::advance(FRESH).await;
-        assert!(has("b").await, "a failure leaves the keys");
-        write(&[("c", 3)]);
-        tokio::time::advance(FRESH).await;
-        assert!(!has("b").await, "old keys are looked up again");
-    }
-
-    /// Answers one request with `answer`.
-    async fn serve_once(listener: &tokio::net::TcpListener, answer: String) {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut seen = Vec::new();
-        while !seen.ends_with(b"\r\n\r\n") {
-            seen.push(stream.read_u8().await.unwrap());
-        }
-        stream.write_all(answer.as_bytes()).await.unwrap();
-        stream.shutdown().await.unwrap();
-    }
-
-    async fn open_at(answer: impl Fn(String) -> String) -> KeyRing {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let set = KeySet {
-            url: Some(format!("http://{}/keys", listener.local_addr().unwrap())),
-            ..KeySet::default()
-        };
-        let body = json!({ "keys": [ed_jwk("a", &ed25519(1))] }).to_string();
-        let served = serve_once(&listener, answer(body));
-        let (ring, ()) = tokio::join!(KeyRing::open(&set), served);
-        ring.unwrap()
-    }
-
-    #[tokio::test]
-    async fn keys_come_from_an_address_and_redirects_are_not_followed() {
-        let ok = |body: String| {
-            format!(
-                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-                body.len()
-            )
-        };
-        let ring = open_at(ok).await;
-        assert!(ring.find("a", JwtAlgorithm::EdDsa).await.is_some());
-        let moved = |_| {
-            "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
-                .to_owned()
-        };
-        let ring = open_at(moved).await;
-        assert!(ring.find("a", JwtAlgorithm::EdDsa).await.is_none());
-        let large = |_| {
-            format!(
-                "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}",
-                " ".repeat(SET_BYTES + 1)
-            )
-        };
-        let ring = open_at(large).await;
-        assert!(ring.find("a", JwtAlgorithm::EdDsa).await.is_none());
-    }
-}
+mod tests;

@@ -8,55 +8,36 @@
 mod discovery;
 mod flow;
 mod id_token;
+mod issuer;
 mod token;
+mod trial;
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use opspilot_core::clock::Timestamp;
-use opspilot_core::config::{Auth, KeySet, OidcProvider};
+use opspilot_core::config::{Auth, OidcProvider};
 use opspilot_core::module::RunError;
 use opspilot_core::safety::credentials::Source;
 use opspilot_core::safety::identity::{Identity, Kind, Method};
 use reqwest::Url;
 use subtle::ConstantTimeEq as _;
-use tokio::sync::Mutex;
-use tokio::time::Instant;
 
-use self::discovery::Discovered;
-use self::flow::{Flow, Flows};
+use self::flow::Flows;
 use self::id_token::{Expected, Person};
-use super::fetch;
-use super::key_set::KeyRing;
+use self::issuer::{Directory, Issuer};
+use super::errand::Background;
 
-pub(crate) use self::flow::FLOW_LIFE;
+pub use self::trial::trial;
+
+pub(crate) use self::flow::{FLOW_LIFE, Flow};
 pub(crate) use self::token::word;
-
-/// How long what the issuer says of itself is believed.
-const FRESH: Duration = Duration::from_hours(1);
-
-/// How long an issuer that failed is left alone.
-const RETRY: Duration = Duration::from_secs(5);
 
 /// Signs people in at one issuer.
 #[derive(Debug)]
 pub(crate) struct Oidc {
     config: OidcProvider,
-    client: reqwest::Client,
     flows: Flows,
-    cache: Mutex<Cache>,
-}
-
-#[derive(Debug, Default)]
-struct Cache {
-    known: Option<(Instant, std::sync::Arc<Issuer>)>,
-    failed: Option<(Instant, String)>,
-}
-
-/// What is known of the issuer.
-#[derive(Debug)]
-struct Issuer {
-    discovered: Discovered,
-    keys: KeyRing,
+    directory: Directory,
 }
 
 /// Why nobody is signed in.
@@ -95,15 +76,14 @@ impl Oidc {
     ///
     /// # Errors
     /// When there are no random numbers or no HTTP client.
-    pub(crate) fn open(auth: &Auth) -> Result<Option<Self>, RunError> {
+    pub(super) fn open(auth: &Auth, background: &Background) -> Result<Option<Self>, RunError> {
         let Some(config) = auth.oidc.clone() else {
             return Ok(None);
         };
         Ok(Some(Self {
-            config,
-            client: fetch::client("auth.oidc")?,
             flows: Flows::new()?,
-            cache: Mutex::default(),
+            directory: Directory::new(&config.issuer, background)?,
+            config,
         }))
     }
 
@@ -136,20 +116,43 @@ impl Oidc {
         })
     }
 
-    /// Who came back to `redirect` with `returned`, in the browser that keeps `cookie`, and what a session begins with.
+    /// The flow that was begun in the browser that keeps `cookie`, and whose state came back in `returned`. Nothing is
+    /// asked or kept: whoever has no flow costs nothing.
+    ///
+    /// # Errors
+    /// [`OidcError::Failed`]
+    pub(crate) fn recognise(
+        &self,
+        cookie: Option<&str>,
+        returned: &Returned,
+        now: Timestamp,
+    ) -> Result<Flow, OidcError> {
+        let failed = |reason: &str| OidcError::Failed(reason.to_owned());
+        let flow = cookie.and_then(|cookie| self.flows.read(cookie, now));
+        let flow = flow.ok_or_else(|| failed("no sign-in was begun in this browser lately"))?;
+        let given = returned.state.as_deref().unwrap_or_default();
+        let is_own = bool::from(given.as_bytes().ct_eq(flow.state().as_bytes()));
+        is_own
+            .then_some(flow)
+            .ok_or_else(|| failed("another state"))
+    }
+
+    /// Who came back to `redirect` with `returned` in `flow`, and what a session begins with. The flow is over with it:
+    /// whatever comes back a second time is refused.
     ///
     /// # Errors
     /// Why nobody did.
     pub(crate) async fn finish(
         &self,
+        flow: Flow,
         returned: Returned,
-        (cookie, redirect): (Option<&str>, &str),
+        redirect: &str,
         now: Timestamp,
     ) -> Result<(Identity, Source), OidcError> {
         let failed = |reason: &str| OidcError::Failed(reason.to_owned());
-        let flow = cookie.and_then(|cookie| self.flows.read(cookie, now));
-        let flow = flow.ok_or_else(|| failed("no sign-in was begun in this browser lately"))?;
-        self.check_state(&flow, &returned)?;
+        if !self.flows.end(&flow) {
+            return Err(failed("came back twice"));
+        }
         if let Some(error) = returned.error {
             return Err(OidcError::Denied(error));
         }
@@ -159,7 +162,7 @@ impl Oidc {
         let exchange = token::Exchange {
             config: &self.config,
             discovered: &issuer.discovered,
-            client: &self.client,
+            client: self.directory.client(),
         };
         let text = exchange.redeem(&code, redirect, &flow.verifier()).await?;
         let expected = Expected {
@@ -181,22 +184,9 @@ impl Oidc {
             .then(|| Identity::vouch(subject, role, Kind::Human, Method::Session))
     }
 
-    /// Says whether the issuer failed when it was asked last, and why.
-    pub(crate) async fn trouble(&self) -> Option<String> {
-        let cache = self.cache.lock().await;
-        cache.failed.as_ref().map(|(_, reason)| reason.clone())
-    }
-
-    /// The state must be the flow's own, and the flow is over with it: whatever comes back a second time is refused.
-    fn check_state(&self, flow: &Flow, returned: &Returned) -> Result<(), OidcError> {
-        let given = returned.state.as_deref().unwrap_or_default();
-        if !bool::from(given.as_bytes().ct_eq(flow.state().as_bytes())) {
-            return Err(OidcError::Failed("another state".to_owned()));
-        }
-        match self.flows.end(flow) {
-            true => Ok(()),
-            false => Err(OidcError::Failed("came back twice".to_owned())),
-        }
+    /// True unless the issuer failed when it was asked last.
+    pub(crate) fn is_available(&self) -> bool {
+        self.directory.is_available()
     }
 
     /// An issuer that names itself in the answer must be the one (RFC 9207, section 2.4).
@@ -223,48 +213,9 @@ impl Oidc {
         Ok((identity, source))
     }
 
-    /// What is known of the issuer, asked for at most once at a time.
-    async fn issuer(&self) -> Result<std::sync::Arc<Issuer>, OidcError> {
-        let mut cache = self.cache.lock().await;
-        if let Some((at, known)) = &cache.known
-            && at.elapsed() < FRESH
-        {
-            return Ok(std::sync::Arc::clone(known));
-        }
-        if let Some((at, reason)) = &cache.failed
-            && at.elapsed() < RETRY
-        {
-            return Err(OidcError::Unavailable(reason.clone()));
-        }
-        match self.discover().await {
-            Ok(issuer) => {
-                let issuer = std::sync::Arc::new(issuer);
-                *cache = Cache {
-                    known: Some((Instant::now(), std::sync::Arc::clone(&issuer))),
-                    failed: None,
-                };
-                Ok(issuer)
-            }
-            Err(reason) => {
-                cache.failed = Some((Instant::now(), reason.clone()));
-                Err(OidcError::Unavailable(reason))
-            }
-        }
-    }
-
-    async fn discover(&self) -> Result<Issuer, String> {
-        let discovered = discovery::discover(&self.client, &self.config.issuer).await?;
-        let set = KeySet {
-            url: Some(discovered.keys.clone().into()),
-            ..KeySet::default()
-        };
-        let keys = KeyRing::open(&set)
-            .await
-            .map_err(|error| error.to_string())?;
-        if keys.is_empty().await {
-            return Err("its keys cannot be read".to_owned());
-        }
-        Ok(Issuer { discovered, keys })
+    async fn issuer(&self) -> Result<Arc<Issuer>, OidcError> {
+        let known = self.directory.issuer().await;
+        known.map_err(OidcError::Unavailable)
     }
 }
 

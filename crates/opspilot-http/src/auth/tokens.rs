@@ -14,6 +14,7 @@ use opspilot_core::module::RunError;
 use opspilot_core::safety::credentials::Invalid;
 
 use super::claims::{Claims, Expected, Unfit, Unique};
+use super::errand::Background;
 use super::issuer::key_id;
 use super::key_set::KeyRing;
 use super::provider;
@@ -71,7 +72,7 @@ impl Tokens {
     ///
     /// # Errors
     /// When the file with the keys of another issuer cannot be used.
-    pub(super) async fn open(auth: &Auth) -> Result<Self, RunError> {
+    pub(super) async fn open(auth: &Auth, background: &Background) -> Result<Self, RunError> {
         provider::install();
         let secrets = [&auth.jwt_secret, &auth.jwt_previous_secret];
         let own = secrets
@@ -84,7 +85,7 @@ impl Tokens {
             })
             .collect();
         let ring = match &auth.jwks {
-            Some(set) => Some(KeyRing::open(set).await?),
+            Some(set) => Some(KeyRing::open(set, background).await?),
             None => None,
         };
         let set_issuer = auth.jwks.as_ref().and_then(|set| set.issuer.clone());
@@ -191,6 +192,7 @@ impl Header {
 #[cfg(test)]
 mod tests {
     use opspilot_core::config::Secret;
+    use opspilot_core::module::Tasks;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -201,7 +203,8 @@ mod tests {
     const NEXT: &str = "Zt5Kq1Wc8Lf3Xn7Rb2Vp9Ms4Hd6Jg0Ya";
 
     async fn verify(auth: &Auth, text: &str) -> Result<Claims, Invalid> {
-        let tokens = Tokens::open(auth).await.unwrap();
+        let background = Background::on(Tasks::of("test"));
+        let tokens = Tokens::open(auth, &background).await.unwrap();
         Ok(tokens.verify(text, NOW).await?.0)
     }
 

@@ -15,6 +15,13 @@ struct Directory {
 }
 
 impl Directory {
+    fn new() -> Self {
+        Self {
+            directory: tempfile::tempdir().expect("makes a directory"),
+            opened: Mutex::default(),
+        }
+    }
+
     fn path(&self) -> PathBuf {
         self.directory
             .path()
@@ -45,11 +52,12 @@ impl Subject for Directory {
 
 #[tokio::test]
 async fn file_passes_the_conformance_suite() {
-    let subject = Directory {
-        directory: tempfile::tempdir().expect("makes a directory"),
-        opened: Mutex::default(),
-    };
-    conformance::check(&subject).await;
+    conformance::check(&Directory::new()).await;
+}
+
+#[tokio::test]
+async fn users_on_file_pass_the_suite() {
+    opspilot_core::safety::credentials::conformance::check(&Directory::new()).await;
 }
 
 const NOTES: &str = "tests::notes";

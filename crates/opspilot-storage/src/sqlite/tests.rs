@@ -16,6 +16,13 @@ struct Sqlite {
 }
 
 impl Sqlite {
+    fn new() -> Self {
+        Self {
+            directory: tempfile::tempdir().expect("makes a directory"),
+            opened: Mutex::default(),
+        }
+    }
+
     fn path(&self) -> PathBuf {
         self.directory
             .path()
@@ -46,11 +53,12 @@ impl Subject for Sqlite {
 
 #[tokio::test]
 async fn sqlite_passes_the_conformance_suite() {
-    let subject = Sqlite {
-        directory: tempfile::tempdir().expect("makes a directory"),
-        opened: Mutex::default(),
-    };
-    conformance::check(&subject).await;
+    conformance::check(&Sqlite::new()).await;
+}
+
+#[tokio::test]
+async fn users_on_sqlite_pass_the_suite() {
+    opspilot_core::safety::credentials::conformance::check(&Sqlite::new()).await;
 }
 
 const NOTES: &str = "tests::notes";

@@ -19,7 +19,11 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The name that the trials of the storage go by.
 const STORAGE: &str = "storage";
 
-/// Tries the storage and what every enabled module of `config` reaches; the trials in the order of the configuration.
+/// The name that the trial of the identity provider goes by.
+const PROVIDER: &str = "auth.oidc";
+
+/// Tries the storage, the identity provider and what every enabled module of `config` reaches; the trials in the order of
+/// the configuration.
 pub(super) fn try_all(
     setup: &Setup,
     config: &Config,
@@ -38,19 +42,21 @@ pub(super) fn try_all(
 async fn try_each(setup: &Setup, config: &Config) -> Result<Vec<(&'static str, Trial)>, Failure> {
     let clock: Arc<dyn Clock> = SystemClock::shared();
     let at_work = at_work(setup, config).await;
-    let cx = TrialContext::new(STORAGE, Arc::clone(&clock));
-    let (storage, modules) = tokio::join!(
-        opspilot_storage::trial(&config.storage, &cx),
+    let [kept, asked] = [STORAGE, PROVIDER].map(|name| TrialContext::new(name, Arc::clone(&clock)));
+    let (storage, provider, modules) = tokio::join!(
+        opspilot_storage::trial(&config.storage, &kept),
+        opspilot_http::trial(&config.auth, &asked),
         try_modules(&setup.registry, config.enabled_modules(), &clock, |id| {
             at_work.contains(id)
         }),
     );
     let storage = storage.into_iter().map(|trial| (STORAGE, trial));
+    let provider = provider.into_iter().map(|trial| (PROVIDER, trial));
     let modules = modules?.into_iter().flat_map(|tried| {
         let named = move |trial| (tried.module, trial);
         tried.trials.into_iter().map(named)
     });
-    Ok(storage.chain(modules).collect())
+    Ok(storage.chain(provider).chain(modules).collect())
 }
 
 /// The modules of the server that runs with this configuration, if one answers where its API would be: their ports are

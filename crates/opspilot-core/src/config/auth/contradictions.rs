@@ -4,6 +4,7 @@ use super::super::fault::{Fault, KeyPath, Origin};
 use super::super::span::parse_span;
 use super::super::tree::Node;
 use super::{Auth, JwtAlgorithm, KeySet};
+use crate::address::Network;
 
 impl Auth {
     /// What is wrong between keys that are each right for themselves.
@@ -35,6 +36,7 @@ impl Auth {
                 "remove the key, or set `auth.enabled: true`",
             );
         }
+        self.check_proxies(&mut faults);
         if let Some(Err(message)) = self.jwks.as_ref().map(KeySet::check) {
             faults.add(
                 "jwks",
@@ -72,6 +74,24 @@ impl Auth {
         if self.jwks.is_some() && !self.algorithms.iter().any(needs_set) {
             let message = "the keys of `auth.jwks` sign with none of these algorithms";
             faults.add("algorithms", message, "write `algorithms: [EdDSA, RS256]`");
+        }
+    }
+
+    fn check_proxies(&self, faults: &mut Faults<'_>) {
+        for name in &self.trusted_proxies {
+            if let Err(error) = name.parse::<Network>() {
+                let message = format!("`{name}` is {error}");
+                faults.add(
+                    "trustedProxies",
+                    &message,
+                    "write `trustedProxies: [127.0.0.1]`",
+                );
+            }
+        }
+        if !self.enabled && !self.trusted_proxies.is_empty() {
+            let message = "other machines are answered only where credentials are asked for";
+            let way_out = "remove the key, or set `auth.enabled: true`";
+            faults.add("trustedProxies", message, way_out);
         }
     }
 

@@ -54,6 +54,15 @@ fn keys_that_contradict_each_other_are_named() {
             &[],
         ),
         ("{allowedHosts: [ops.example.org]}", &["auth.allowedHosts"]),
+        (
+            "{enabled: true, trustedProxies: [127.0.0.1, 'fd00::/8']}",
+            &[],
+        ),
+        (
+            "{enabled: true, trustedProxies: [proxy, '0.0.0.0/0']}",
+            &["auth.trustedProxies"; 2],
+        ),
+        ("{trustedProxies: [127.0.0.1]}", &["auth.trustedProxies"]),
         ("{enabled: true, audience: ''}", &["auth.audience"]),
         (
             "{enabled: true, apiKeys: [{label: a, key: '', role: viewer}]}",

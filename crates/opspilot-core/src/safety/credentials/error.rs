@@ -59,6 +59,16 @@ pub enum CredentialError {
     Publish(#[from] PublishError),
 }
 
+impl CredentialError {
+    /// There is no `kind` called `id`.
+    pub(super) fn missing(kind: &'static str, id: &str) -> Self {
+        Self::NotFound {
+            kind,
+            id: id.to_owned(),
+        }
+    }
+}
+
 /// Why a credential does not let anybody in. For the audit log: whoever shows it is told nothing of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Invalid {

@@ -14,11 +14,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
+use super::index::{RECENT, at};
 use super::{CredentialError, Invalid};
 use crate::clock::Timestamp;
 use crate::config::Secret;
 use crate::safety::identity::{Identity, Kind, Role};
-use crate::storage::{CollectionSpec, IndexEntry, IndexSpec, Record};
+use crate::storage::{CollectionSpec, IndexEntry, Record};
 
 const PREFIX: &str = "opk_";
 const ID_LENGTH: usize = 8;
@@ -208,10 +209,7 @@ impl StoredKey {
 impl Record for StoredKey {
     const COLLECTION: CollectionSpec = CollectionSpec {
         name: "api_keys",
-        indexes: &[IndexSpec {
-            name: "recent",
-            prefix: 0,
-        }],
+        indexes: &[RECENT],
     };
 
     fn key(&self) -> String {
@@ -219,9 +217,6 @@ impl Record for StoredKey {
     }
 
     fn index(&self) -> Vec<Option<IndexEntry>> {
-        vec![Some(IndexEntry {
-            prefix: Vec::new(),
-            sort: self.key.created_at.as_millis(),
-        })]
+        vec![at(self.key.created_at)]
     }
 }

@@ -2,10 +2,11 @@
 
 use std::sync::PoisonError;
 
+use super::index::recent;
 use super::key::StoredKey;
 use super::{
     CredentialError, Credentials, Invalid, Key, KeyText, LONGEST_KEY_LIFE, NewKey, SWEPT,
-    USE_RESOLUTION, recent, work,
+    USE_RESOLUTION, work,
 };
 use crate::safety::identity::{Identity, is_reserved};
 use crate::storage::Cursor;

@@ -8,12 +8,13 @@ use ring::hmac;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
 
+use super::index::{EXPIRY, at};
 use super::key::hash;
 use super::{CredentialError, Invalid, SESSION_IDLE, SESSION_LIFE};
 use crate::clock::Timestamp;
 use crate::config::Secret;
 use crate::safety::identity::Identity;
-use crate::storage::{CollectionSpec, IndexEntry, IndexSpec, Record};
+use crate::storage::{CollectionSpec, IndexEntry, Record};
 
 /// The length of a session token: 256 bits in base64url.
 const LENGTH: usize = 43;
@@ -176,10 +177,7 @@ impl StoredSession {
 impl Record for StoredSession {
     const COLLECTION: CollectionSpec = CollectionSpec {
         name: "sessions",
-        indexes: &[IndexSpec {
-            name: "expiry",
-            prefix: 0,
-        }],
+        indexes: &[EXPIRY],
     };
 
     fn key(&self) -> String {
@@ -187,9 +185,6 @@ impl Record for StoredSession {
     }
 
     fn index(&self) -> Vec<Option<IndexEntry>> {
-        vec![Some(IndexEntry {
-            prefix: Vec::new(),
-            sort: self.ends_at().as_millis(),
-        })]
+        vec![at(self.ends_at())]
     }
 }

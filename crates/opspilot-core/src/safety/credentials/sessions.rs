@@ -1,9 +1,9 @@
 //! Beginning, ending and recognising sessions.
 
+use super::index::expired;
 use super::session::StoredSession;
 use super::{
-    CredentialError, Credentials, Invalid, NewSession, Session, SessionToken, USE_RESOLUTION,
-    expired, work,
+    CredentialError, Credentials, Invalid, NewSession, Session, SessionToken, USE_RESOLUTION, work,
 };
 use crate::safety::identity::Identity;
 

@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Invalid;
+use super::index::{EXPIRY, RECENT, at};
 use crate::clock::Timestamp;
 use crate::safety::identity::{Identity, Kind, Role};
-use crate::storage::{CollectionSpec, IndexEntry, IndexSpec, Record};
+use crate::storage::{CollectionSpec, IndexEntry, Record};
 
 /// A token to write down.
 #[derive(Debug, Clone)]
@@ -80,16 +81,7 @@ impl Token {
 impl Record for Token {
     const COLLECTION: CollectionSpec = CollectionSpec {
         name: "tokens",
-        indexes: &[
-            IndexSpec {
-                name: "recent",
-                prefix: 0,
-            },
-            IndexSpec {
-                name: "expiry",
-                prefix: 0,
-            },
-        ],
+        indexes: &[RECENT, EXPIRY],
     };
 
     fn key(&self) -> String {
@@ -97,11 +89,7 @@ impl Record for Token {
     }
 
     fn index(&self) -> Vec<Option<IndexEntry>> {
-        let at = |moment: Timestamp| IndexEntry {
-            prefix: Vec::new(),
-            sort: moment.as_millis(),
-        };
-        vec![Some(at(self.recorded_at)), Some(at(self.expires_at))]
+        vec![at(self.recorded_at), at(self.expires_at)]
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{CredentialError, Credentials, NewToken, SubjectRule, Token, expired, recent, work};
+use super::index::{expired, recent};
+use super::{CredentialError, Credentials, NewToken, SubjectRule, Token, work};
 use crate::clock::Timestamp;
 use crate::safety::identity::{Identity, is_reserved};
 use crate::storage::Cursor;

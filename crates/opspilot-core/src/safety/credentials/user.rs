@@ -6,11 +6,12 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::index::{RECENT, at};
 use super::password::Hashed;
 use super::{CredentialError, Password, Source};
 use crate::clock::Timestamp;
 use crate::safety::identity::{Identity, Role, is_reserved};
-use crate::storage::{CollectionSpec, IndexEntry, IndexSpec, Record};
+use crate::storage::{CollectionSpec, IndexEntry, Record};
 
 /// The longest name, in characters.
 pub const USER_NAME_LENGTH: usize = 64;
@@ -129,10 +130,7 @@ pub(super) fn draw() -> Result<String, CredentialError> {
 impl Record for StoredUser {
     const COLLECTION: CollectionSpec = CollectionSpec {
         name: "users",
-        indexes: &[IndexSpec {
-            name: "recent",
-            prefix: 0,
-        }],
+        indexes: &[RECENT],
     };
 
     fn key(&self) -> String {
@@ -140,9 +138,6 @@ impl Record for StoredUser {
     }
 
     fn index(&self) -> Vec<Option<IndexEntry>> {
-        vec![Some(IndexEntry {
-            prefix: Vec::new(),
-            sort: self.user.created_at.as_millis(),
-        })]
+        vec![at(self.user.created_at)]
     }
 }

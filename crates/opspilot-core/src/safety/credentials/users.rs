@@ -2,14 +2,13 @@
 
 use async_trait::async_trait;
 
-use super::password::Hashed;
+use super::index::recent;
 use super::trail::Entry;
 use super::user::{StoredUser, draw};
 use super::work::{Audited, Change};
-use super::{
-    CredentialError, Credentials, Invalid, NewUser, Password, Source, User, UserName, recent,
-};
+use super::{CredentialError, Credentials, Invalid, NewUser, Password, Source, User, UserName};
 use crate::bus::Tx;
+use crate::clock::Timestamp;
 use crate::config::Secret;
 use crate::safety::identity::{Identity, Role};
 use crate::storage::Cursor;
@@ -56,12 +55,15 @@ impl Credentials {
         name: &str,
         password: Password,
     ) -> Result<User, CredentialError> {
-        let change = SetPassword {
-            name: known(name)?,
-            hashed: self.hashing.hash(password).await?,
-            generation: draw()?,
+        let name = known(name)?;
+        let (hashed, generation) = (self.hashing.hash(password).await?, draw()?);
+        let edit = move |stored: &mut StoredUser, now| {
+            stored.password = hashed;
+            stored.generation = generation;
+            stored.user.password_set_at = now;
+            entry("user.passwordChanged", &stored.user)
         };
-        self.transact(by, change).await?
+        self.transact(by, ChangeUser { name, edit }).await?
     }
 
     /// Gives the user `name` another role on behalf of `by`, from the next request on.
@@ -75,7 +77,13 @@ impl Credentials {
         role: Role,
     ) -> Result<User, CredentialError> {
         let name = known(name)?;
-        self.transact(by, SetRole { name, role }).await?
+        let edit = move |stored: &mut StoredUser, _| {
+            let old = std::mem::replace(&mut stored.user.role, role);
+            entry("user.roleChanged", &stored.user)
+                .with("from", old)
+                .with("role", role)
+        };
+        self.transact(by, ChangeUser { name, edit }).await?
     }
 
     /// Removes the user `name` on behalf of `by`, which ends their sessions.
@@ -130,16 +138,8 @@ impl Credentials {
 
 /// A name that somebody may have.
 fn known(name: &str) -> Result<String, CredentialError> {
-    let parsed = UserName::parse(name);
-    let parsed = parsed.map_err(|_| missing(name));
-    parsed.map(|name| name.as_str().to_owned())
-}
-
-fn missing(name: &str) -> CredentialError {
-    CredentialError::NotFound {
-        kind: "user",
-        id: name.to_owned(),
-    }
+    let parsed = UserName::parse(name).map_err(|_| CredentialError::missing("user", name))?;
+    Ok(parsed.as_str().to_owned())
 }
 
 fn entry(action: &'static str, user: &User) -> Entry {
@@ -168,49 +168,24 @@ impl Change for AddUser {
     }
 }
 
-struct SetPassword {
+/// A change of one user: `edit` makes it, and says what the audit log is told.
+struct ChangeUser<E> {
     name: String,
-    hashed: Hashed,
-    generation: String,
+    edit: E,
 }
 
 #[async_trait]
-impl Change for SetPassword {
+impl<E> Change for ChangeUser<E>
+where
+    E: FnOnce(&mut StoredUser, Timestamp) -> Entry + Send + 'static,
+{
     type Output = Result<User, CredentialError>;
 
     async fn make(self, tx: &mut Tx, cx: &Audited<()>) -> Self::Output {
-        let users = &cx.credentials.users;
-        let found = tx.get(users, &self.name).await?;
-        let mut stored = found.ok_or_else(|| missing(&self.name))?;
-        stored.password = self.hashed;
-        stored.generation = self.generation;
-        stored.user.password_set_at = tx.now();
-        cx.note(tx, entry("user.passwordChanged", &stored.user))
-            .await?;
-        tx.put(users, &stored)?;
-        Ok(stored.user)
-    }
-}
-
-struct SetRole {
-    name: String,
-    role: Role,
-}
-
-#[async_trait]
-impl Change for SetRole {
-    type Output = Result<User, CredentialError>;
-
-    async fn make(self, tx: &mut Tx, cx: &Audited<()>) -> Self::Output {
-        let users = &cx.credentials.users;
-        let found = tx.get(users, &self.name).await?;
-        let mut stored = found.ok_or_else(|| missing(&self.name))?;
-        let old = std::mem::replace(&mut stored.user.role, self.role);
-        let changed = entry("user.roleChanged", &stored.user)
-            .with("from", old)
-            .with("role", self.role);
+        let mut stored = find(tx, cx, &self.name).await?;
+        let changed = (self.edit)(&mut stored, tx.now());
         cx.note(tx, changed).await?;
-        tx.put(users, &stored)?;
+        tx.put(&cx.credentials.users, &stored)?;
         Ok(stored.user)
     }
 }
@@ -222,11 +197,14 @@ impl Change for RemoveUser {
     type Output = Result<User, CredentialError>;
 
     async fn make(self, tx: &mut Tx, cx: &Audited<()>) -> Self::Output {
-        let users = &cx.credentials.users;
-        let found = tx.get(users, &self.0).await?;
-        let stored = found.ok_or_else(|| missing(&self.0))?;
+        let stored = find(tx, cx, &self.0).await?;
         cx.note(tx, entry("user.removed", &stored.user)).await?;
-        tx.delete(users, &self.0);
+        tx.delete(&cx.credentials.users, &self.0);
         Ok(stored.user)
     }
+}
+
+async fn find(tx: &mut Tx, cx: &Audited<()>, name: &str) -> Result<StoredUser, CredentialError> {
+    let found = tx.get(&cx.credentials.users, name).await?;
+    found.ok_or_else(|| CredentialError::missing("user", name))
 }

@@ -80,12 +80,8 @@ impl Change for RevokeKey {
 
     async fn make(self, tx: &mut Tx, cx: &Audited<()>) -> Self::Output {
         let keys = &cx.credentials.keys;
-        let Some(mut stored) = tx.get(keys, &self.0).await? else {
-            return Err(CredentialError::NotFound {
-                kind: "key",
-                id: self.0,
-            });
-        };
+        let found = tx.get(keys, &self.0).await?;
+        let mut stored = found.ok_or_else(|| CredentialError::missing("key", &self.0))?;
         if stored.key.revoked_at.is_none() {
             stored.key.revoked_at = Some(tx.now());
             let entry = Entry::new("key.revoked", format!("key {}", self.0))
@@ -128,12 +124,8 @@ impl Change for RevokeToken {
 
     async fn make(self, tx: &mut Tx, cx: &Audited<()>) -> Self::Output {
         let tokens = &cx.credentials.tokens;
-        let Some(mut token) = tx.get(tokens, &self.0).await? else {
-            return Err(CredentialError::NotFound {
-                kind: "token",
-                id: self.0,
-            });
-        };
+        let found = tx.get(tokens, &self.0).await?;
+        let mut token = found.ok_or_else(|| CredentialError::missing("token", &self.0))?;
         if token.revoked_at.is_none() {
             token.revoked_at = Some(tx.now());
             let entry = Entry::new("token.revoked", format!("token {}", self.0))

@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, header};
 use opspilot_core::safety::credentials::{KeyText, SessionToken};
 
-use super::cookie;
+use super::cookie::Cookie;
 
 /// The longest credential that is looked at, in bytes.
 const LONGEST: usize = 16 * 1024;
@@ -25,14 +25,14 @@ pub(super) enum Credential {
 
 /// The credential is not written as it must be.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub(in crate::api) struct Malformed;
 
 impl Credential {
-    /// The first credential of a request; the others are not looked at.
+    /// The first credential of a request to a site whose sessions have `cookie`; the others are not looked at.
     ///
     /// # Errors
     /// When that one is malformed or there are several of its kind.
-    pub(super) fn of(headers: &HeaderMap) -> Result<Option<Self>, Malformed> {
+    pub(super) fn of(headers: &HeaderMap, cookie: Cookie) -> Result<Option<Self>, Malformed> {
         if let Some(value) = only(headers, header::AUTHORIZATION.as_str())? {
             let (scheme, token) = value.split_once(' ').ok_or(Malformed)?;
             if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
@@ -46,7 +46,7 @@ impl Credential {
         if let Some(token) = of_protocols(headers)? {
             return Ok(Some(Self::of_token(token)));
         }
-        let token = cookie::find(headers)?;
+        let token = cookie.find(headers)?;
         Ok(token.map(Self::Session))
     }
 
@@ -101,7 +101,7 @@ mod tests {
         for (name, value) in pairs {
             headers.append(*name, value.parse().unwrap());
         }
-        match Credential::of(&headers) {
+        match Credential::of(&headers, Cookie::Local) {
             Ok(Some(Credential::Bearer(_))) => "bearer",
             Ok(Some(Credential::Key(_))) => "key",
             Ok(Some(Credential::Session(_))) => "session",

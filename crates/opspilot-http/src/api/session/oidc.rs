@@ -4,6 +4,8 @@
 //! Both are for people in front of a page, so what goes wrong is told by the sign-in page: it is sent there with one of
 //! a few words. Where a browser is sent never depends on what it says.
 
+use std::net::IpAddr;
+
 use axum::Extension;
 use axum::extract::{Query, State as Extract};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
@@ -12,7 +14,7 @@ use opspilot_core::module::HealthStatus;
 use opspilot_core::safety::identity::Identity;
 use opspilot_net::Peer;
 
-use super::super::access::{self, Cookie, Site};
+use super::super::access::{Cookie, Site};
 use super::super::answer::Answer;
 use super::super::metrics::Refusal;
 use super::super::problem::{Code, Problem};
@@ -62,44 +64,48 @@ pub(in crate::api) async fn end(
     uri: Uri,
 ) -> Answer {
     let oidc = offered(&state)?;
-    let address = peer.0.ip().to_canonical();
+    let (address, now) = (peer.0.ip().to_canonical(), state.cx.clock.now());
+    let returned = returned(&uri);
+    // Whoever shows what nobody guesses spends no attempt of the others behind this address.
+    let flow = match oidc.recognise(site.cookie.find_flow(&headers), &returned, now) {
+        Ok(flow) => flow,
+        Err(error) => return turn_away(&state, address, &site, &error),
+    };
     let Ok(attempt) = state.access.logins().attempt(address) else {
         state.metrics().refused(Refusal::Credential);
         return back(LIMITED);
     };
-    let (cookie, redirect) = (access::flow_of(&headers), redirect(&state, &site));
-    let now = state.cx.clock.now();
-    let shown = (cookie.as_deref(), redirect.as_str());
-    let finished = oidc.finish(returned(&uri), shown, now).await;
-    let (identity, source) = match finished {
+    let redirect = redirect(&state, &site);
+    let (identity, source) = match oidc.finish(flow, returned, &redirect, now).await {
         Ok(found) => found,
         Err(error) => {
-            let is_guess = !matches!(error, OidcError::Unavailable(_));
-            match is_guess {
-                true => drop(attempt),
-                false => attempt.forgive(),
+            match error {
+                OidcError::Unavailable(_) => attempt.forgive(),
+                _ => drop(attempt),
             }
             note(&state, Some(&error));
-            super::refuse(
-                &state,
-                address,
-                error.reason(),
-                "GET /session/oidc/callback",
-            );
-            return with_cookie(back(word_for(&error))?, site.cookie.end_flow());
+            return turn_away(&state, address, &site, &error);
         }
     };
     attempt.forgive();
     note(&state, None);
+    super::end_before(&state, site.cookie, &headers).await?;
     let response = enter(&state, (&identity, source), (address, site.cookie)).await?;
     with_cookie(response, site.cookie.end_flow())
+}
+
+/// Writes down why nobody is in, and tells it on the sign-in page.
+fn turn_away(state: &State, address: IpAddr, site: &Site, error: &OidcError) -> Answer {
+    let route = "GET /session/oidc/callback";
+    super::refuse(state, address, error.reason(), route);
+    with_cookie(back(word_for(error))?, site.cookie.end_flow())
 }
 
 /// Opens the session, and shows the dashboard.
 async fn enter(
     state: &State,
     (identity, source): (&Identity, opspilot_core::safety::credentials::Source),
-    (address, cookie): (std::net::IpAddr, Cookie),
+    (address, cookie): (IpAddr, Cookie),
 ) -> Answer {
     let token = begin_session(state, address, identity, source).await?;
     let begun = cookie

@@ -8,12 +8,11 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use opspilot_core::error::chain;
-use opspilot_net::Peer;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tracing::debug;
 
-use super::super::access::Door;
+use super::super::access::{Door, Way};
 use super::super::answer::Answer;
 use super::super::problem::{Code, Problem};
 use super::super::state::State;
@@ -84,9 +83,7 @@ impl Endpoint {
                 .detail("`modules.ui.websocket.maxClients` are connected")
                 .retry_after(RETRY));
         };
-        let Some(Peer(peer)) = request.extensions().get::<Peer>().copied() else {
-            return Err(Problem::internal("a request without a peer address"));
-        };
+        let way = Way::of(&request)?;
         if asks_for_protocol(request.headers()) {
             let name = HeaderValue::from_static(PROTOCOL);
             let headers = response.headers_mut();
@@ -96,7 +93,7 @@ impl Endpoint {
         let visitor = Visitor {
             door: Some(door),
             headers: credentials_of(request.headers()),
-            address: peer.ip().to_canonical(),
+            way,
         };
         let upgrading = opspilot_net::upgrade(&mut request);
         let endpoint = Arc::clone(self);

@@ -1,14 +1,12 @@
 //! What one listener is sent.
 
-use std::net::IpAddr;
-
 use axum::http::HeaderMap;
 use bytes::{Bytes, BytesMut};
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Interval, MissedTickBehavior, interval_at};
 
-use super::super::access::Door;
+use super::super::access::{Door, Way};
 use super::super::state::State;
 use super::follow::{Follower, Step};
 use super::hub::Frame;
@@ -26,8 +24,8 @@ pub(in crate::api) struct Visitor {
     pub(in crate::api) door: Option<Door>,
     /// What they showed.
     pub(in crate::api) headers: HeaderMap,
-    /// Where they are.
-    pub(in crate::api) address: IpAddr,
+    /// How they came.
+    pub(in crate::api) way: Way,
 }
 
 /// One listener's stream. Dropping it gives the seat back.
@@ -48,7 +46,7 @@ impl Visitor {
     /// True if whoever listens would still be let in.
     pub(in crate::api) async fn is_welcome(&self) -> bool {
         match &self.door {
-            Some(door) => door.admits(&self.headers, self.address).await,
+            Some(door) => door.admits(&self.headers, self.way).await,
             None => false,
         }
     }

@@ -2,6 +2,7 @@
 
 mod administration;
 mod crossing;
+mod guessing;
 mod matrix;
 mod oidc;
 mod passwords;

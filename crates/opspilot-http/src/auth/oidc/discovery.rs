@@ -1,6 +1,7 @@
 //! What an issuer says of itself (OpenID Connect Discovery 1.0, section 3).
 
 use opspilot_core::config::JwtAlgorithm;
+use opspilot_core::error::escape;
 use reqwest::Url;
 use serde::Deserialize;
 
@@ -9,6 +10,9 @@ use super::address;
 
 /// The largest document, in bytes.
 const DOCUMENT_BYTES: usize = 256 * 1024;
+
+/// How much is told of another name, in characters.
+const NAME_LENGTH: usize = 200;
 
 /// What is taken of it.
 #[derive(Debug, Clone)]
@@ -46,8 +50,9 @@ pub(super) async fn discover(client: &reqwest::Client, issuer: &str) -> Result<D
     let base = issuer.trim_end_matches('/');
     let url = format!("{base}/.well-known/openid-configuration");
     let bytes = fetch(client, &url, DOCUMENT_BYTES).await;
-    let bytes =
-        bytes.map_err(|error| format!("cannot read what the issuer says of itself: {error}"))?;
+    let bytes = bytes.map_err(|error| {
+        format!("cannot read `{url}`, which `auth.oidc.issuer` leads to: {error}")
+    })?;
     read(&bytes, issuer)
 }
 
@@ -56,10 +61,14 @@ pub(super) fn read(bytes: &[u8], issuer: &str) -> Result<Discovered, String> {
     let document: Document = serde_json::from_slice(bytes)
         .map_err(|error| format!("what the issuer says of itself cannot be read: {error}"))?;
     if document.issuer != issuer {
-        return Err("the issuer calls itself otherwise than `auth.oidc.issuer` does".to_owned());
+        let own: String = document.issuer.chars().take(NAME_LENGTH).collect();
+        let own = escape(&own);
+        return Err(format!(
+            "the issuer calls itself `{own}`: if that is the right one, write it so as `auth.oidc.issuer`"
+        ));
     }
     let url = |text: &str, name: &str| {
-        address(text, issuer).ok_or_else(|| format!("its `{name}` is no safe address"))
+        address(text, issuer).ok_or_else(|| format!("its `{name}` is no `https` address"))
     };
     let has = |list: &Option<Vec<String>>, name: &str| {
         list.as_ref()

@@ -36,7 +36,7 @@ impl fmt::Debug for Flows {
 }
 
 /// One sign-in, from the button to the way back.
-pub(super) struct Flow([u8; 32]);
+pub(crate) struct Flow([u8; 32]);
 
 impl Flows {
     /// Nobody has begun yet.

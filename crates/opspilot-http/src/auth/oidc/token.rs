@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use opspilot_core::config::{OidcProvider, Secret};
-use reqwest::{Url, header};
+use reqwest::{StatusCode, Url, header};
 use serde::Deserialize;
 
 use super::super::fetch::send;
@@ -65,19 +65,29 @@ impl Exchange<'_> {
         }
         let answer = send(request.body(form(&fields)), ANSWER_BYTES).await;
         let (status, body) = answer.map_err(|error| unavailable(&error))?;
-        if status.is_server_error() {
-            return Err(unavailable(&format!("the answer is {status}")));
-        }
-        let answer: Answer = serde_json::from_slice(&body)
-            .map_err(|_| unavailable(&format!("the answer with {status} is no JSON")))?;
-        match (status.is_success(), answer.id_token) {
-            (true, Some(token)) => Ok(token),
-            (true, None) => Err(OidcError::Failed("the issuer gave no id_token".to_owned())),
-            (false, _) => Err(OidcError::Failed(format!(
-                "the issuer refuses the code: {}",
-                answer.error.as_deref().map_or("without a word", word)
-            ))),
-        }
+        read(status, &body)
+    }
+}
+
+/// What the issuer answered with `status`. A refusal is one whatever it is written in: no other try of the same mends it.
+fn read(status: StatusCode, body: &[u8]) -> Result<String, OidcError> {
+    let answer = serde_json::from_slice::<Answer>(body);
+    if status.is_client_error() {
+        let error = answer.ok().and_then(|answer| answer.error);
+        let said = match error.as_deref() {
+            Some(error) => word(error).to_owned(),
+            None => format!("{} without a word", status.as_u16()),
+        };
+        return Err(OidcError::Failed(format!(
+            "the issuer refuses the code: {said}"
+        )));
+    }
+    match (status.is_success(), answer) {
+        (true, Ok(answer)) => answer
+            .id_token
+            .ok_or_else(|| OidcError::Failed("the issuer gave no id_token".to_owned())),
+        (true, Err(_)) => Err(unavailable("the answer is no JSON")),
+        (false, _) => Err(unavailable(&format!("the answer is {status}"))),
     }
 }
 
@@ -134,6 +144,49 @@ mod tests {
         let pair = value.to_str().unwrap().strip_prefix("Basic ").unwrap();
         let pair = String::from_utf8(STANDARD.decode(pair).unwrap()).unwrap();
         assert_eq!(pair, "my%3Aclient:se%2Fcret+%2B");
+    }
+
+    /// What an answer comes to: a token, or `-` for a refusal and `?` for an outage with what is said of it.
+    fn told(status: u16, body: &str) -> String {
+        match read(StatusCode::from_u16(status).unwrap(), body.as_bytes()) {
+            Ok(token) => token,
+            Err(OidcError::Failed(reason)) => format!("- {reason}"),
+            Err(OidcError::Unavailable(reason)) => format!("? {reason}"),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_one_whatever_it_is_written_in() {
+        let refused = |said: &str| format!("- the issuer refuses the code: {said}");
+        let down = |said: &str| format!("? the code cannot be exchanged: {said}");
+        let html = "<html>no</html>";
+        for (status, body, expected) in [
+            (200, r#"{"id_token":"a.b.c"}"#, "a.b.c".to_owned()),
+            (200, "{}", "- the issuer gave no id_token".to_owned()),
+            (200, html, down("the answer is no JSON")),
+            (
+                400,
+                r#"{"error":"invalid_grant"}"#,
+                refused("invalid_grant"),
+            ),
+            (
+                400,
+                r#"{"id_token":"a.b.c"}"#,
+                refused("400 without a word"),
+            ),
+            (400, "", refused("400 without a word")),
+            (401, html, refused("401 without a word")),
+            (404, r#"{"error":7}"#, refused("404 without a word")),
+            (302, "", down("the answer is 302 Found")),
+            (
+                503,
+                r#"{"error":"invalid_grant"}"#,
+                down("the answer is 503 Service Unavailable"),
+            ),
+        ] {
+            assert_eq!(told(status, body), expected, "{status} {body}");
+        }
     }
 
     #[test]

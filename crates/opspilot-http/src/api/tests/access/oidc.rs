@@ -1,12 +1,14 @@
 //! Signing in at an identity provider.
 
+mod attempts;
 mod forged;
 mod issuer;
+mod outage;
+mod trial;
 
 use std::time::Duration;
 
 use opspilot_core::config::{Auth, GroupRole, OidcProvider, Role, Secret, SubjectClaim};
-use opspilot_core::module::HealthStatus;
 use reqwest::Url;
 use serde_json::{Value, json};
 
@@ -56,9 +58,12 @@ impl World {
         change(&mut self.issuer.script());
     }
 
+    async fn begin_reply(&self) -> Reply {
+        self.api.get("/session/oidc").await
+    }
+
     async fn begin(&self) -> Visit {
-        let reply = self.api.get("/session/oidc").await;
-        Visit::of(&reply)
+        Visit::of(&self.begin_reply().await)
     }
 
     async fn come_back(&self, cookie: &str, query: &str) -> Reply {
@@ -75,6 +80,18 @@ impl World {
 
     async fn is_in(&self, cookie: &str) -> bool {
         self.api.status(WHO, cookie).await == 200
+    }
+
+    /// How often the issuer was asked for `path`.
+    fn asked(&self, path: &str) -> usize {
+        self.issuer.script().asked.get(path).copied().unwrap_or(0)
+    }
+
+    /// Plays that a while goes by.
+    async fn wait(time: Duration) {
+        tokio::time::pause();
+        tokio::time::advance(time).await;
+        tokio::time::resume();
     }
 
     /// The reason of the latest refusal in the audit log.
@@ -274,9 +291,7 @@ async fn new_keys_of_the_issuer_are_found_and_asked_for_at_most_once_a_minute() 
         assert_back(&it.sign_in().await, "failed", "too early");
     }
     assert_eq!(it.issuer.script().asked["keys"], 1);
-    tokio::time::pause();
-    tokio::time::advance(Duration::from_mins(1)).await;
-    tokio::time::resume();
+    World::wait(Duration::from_mins(1)).await;
     assert_back(&it.sign_in().await, "failed", "read, and signed by another");
     assert!(it.reason().await.contains("signature"));
     assert_eq!(it.issuer.script().asked["keys"], 2);
@@ -360,72 +375,6 @@ async fn a_session_ends_with_its_group_its_issuer_and_by_command() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_does_not_work_stops_nobody_else_and_is_told_of() {
-    let it = World::new().await;
-    it.say(|script| script.broken = Some(503));
-    assert_back(&it.begin_reply().await, "unavailable", "down");
-    let asked = it.issuer.script().asked["document"];
-    assert_back(&it.begin_reply().await, "unavailable", "left alone");
-    assert_eq!(it.issuer.script().asked["document"], asked);
-    let ways = it.api.get("/session/methods").await.json();
-    assert_eq!(
-        ways["oidc"],
-        json!({ "name": "Example", "isAvailable": false })
-    );
-    assert_eq!(it.api.status(WHO, CONFIGURED).await, 200);
-    assert_eq!(it.api.cx.health.current().status, HealthStatus::Degraded);
-    it.say(|script| script.broken = None);
-    tokio::time::pause();
-    tokio::time::advance(Duration::from_secs(5)).await;
-    tokio::time::resume();
-    cookie_of(&it.sign_in().await);
-    assert_eq!(it.api.cx.health.current().status, HealthStatus::Healthy);
-    let ways = it.api.get("/session/methods").await.json();
-    assert_eq!(ways["oidc"]["isAvailable"], true);
-}
-
-#[tokio::test]
-async fn an_issuer_that_breaks_in_between_costs_nobody_a_guess() {
-    let it = World::new().await;
-    let visit = it.begin().await;
-    let query = it.issuer.sign_in(&visit.location);
-    it.say(|script| script.broken = Some(500));
-    assert_back(
-        &it.come_back(&visit.cookie, &query).await,
-        "unavailable",
-        "down",
-    );
-    it.say(|script| script.broken = None);
-    for _ in 0..5 {
-        let reply = it.come_back("Cookie: a=b", "code=1&state=2").await;
-        assert_back(&reply, "failed", "a guess");
-    }
-    let reply = it.come_back("Cookie: a=b", "code=1&state=2").await;
-    assert_back(&reply, "limited", "one too many");
-}
-
-#[tokio::test]
-async fn a_document_that_is_not_the_issuers_is_not_used() {
-    let changes: [(&str, Value); 7] = [
-        ("issuer", json!("https://evil.example")),
-        ("token_endpoint", json!("http://evil.example/token")),
-        ("jwks_uri", json!("http://127.0.0.1@evil.example/keys")),
-        ("authorization_endpoint", json!("javascript:alert(1)")),
-        ("response_types_supported", json!(["token"])),
-        ("code_challenge_methods_supported", json!(["plain"])),
-        (
-            "id_token_signing_alg_values_supported",
-            json!(["HS256", "none"]),
-        ),
-    ];
-    for (name, value) in changes {
-        let it = World::new().await;
-        it.say(|script| script.document[name] = value);
-        assert_back(&it.begin_reply().await, "unavailable", name);
-    }
-}
-
-#[tokio::test]
 async fn the_issuers_own_words_are_told_as_far_as_they_are_words() {
     let it = World::new().await;
     for (error, told) in [
@@ -472,10 +421,4 @@ async fn without_an_issuer_there_is_nothing() {
         assert_eq!(api.get(path).await.problem(), (409, "no-oidc".into()));
     }
     assert_eq!(api.get("/session/methods").await.json().get("oidc"), None);
-}
-
-impl World {
-    async fn begin_reply(&self) -> Reply {
-        self.api.get("/session/oidc").await
-    }
 }

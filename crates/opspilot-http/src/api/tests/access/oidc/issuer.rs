@@ -16,6 +16,7 @@ use ring::digest::{SHA256, digest};
 use ring::signature::EcdsaKeyPair;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 use crate::api::tests::Fixture;
 use crate::auth::testing::{ec_jwk, es256, hs256, p256, rs256, rsa_2048, rsa_jwk, token};
@@ -40,6 +41,8 @@ pub(super) struct Script {
     pub(super) asked: HashMap<&'static str, usize>,
     /// The status of every answer while it does not work.
     pub(super) broken: Option<u16>,
+    /// What whoever asks what it says of itself waits for.
+    pub(super) gate: Option<Arc<Semaphore>>,
     p256: EcdsaKeyPair,
     codes: HashMap<String, Asked>,
     clock: Option<Arc<ManualClock>>,
@@ -85,6 +88,7 @@ impl Issuer {
             signer: Signer::Rsa,
             asked: HashMap::new(),
             broken: None,
+            gate: None,
             p256,
             codes: HashMap::new(),
             clock: None,
@@ -173,9 +177,16 @@ impl Script {
 }
 
 async fn document(State(issuer): State<Issuer>) -> Result<String, StatusCode> {
-    let mut script = issuer.script();
-    script.count("document")?;
-    Ok(script.document.to_string())
+    let gate = {
+        let mut script = issuer.script();
+        script.count("document")?;
+        script.gate.clone()
+    };
+    if let Some(gate) = gate {
+        gate.acquire().await.unwrap().forget();
+    }
+    let document = issuer.script().document.to_string();
+    Ok(document)
 }
 
 async fn keys(State(issuer): State<Issuer>) -> Result<String, StatusCode> {
