@@ -17,6 +17,7 @@ mod etag;
 mod executions;
 mod exposition;
 mod faults;
+mod front;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod guard;
@@ -66,6 +67,7 @@ use tracing::info;
 
 use self::access::Access;
 use self::config::Options;
+use self::front::Front;
 use self::names::Names;
 use self::state::{ApiLimits, Parts, State};
 
@@ -151,10 +153,11 @@ impl Module for Api {
         cx.tasks.spawn("stream hub", async move {
             hub.run(journal.bus().journal(), &cancel).await;
         });
-        let router = router::build(state, &self.options);
+        let router = router::build(state.clone(), &self.options);
+        let front = Front::new(state, &self.options, router);
         info!(url = self.options.url(bound), "api is listening");
         cx.health.detail("serverRunning", true);
-        serve(listener, router, self.limits, metrics, cx.cancel.clone()).await;
+        serve(listener, front, self.limits, metrics, cx.cancel.clone()).await;
         cx.health.detail("serverRunning", false);
         Ok(())
     }

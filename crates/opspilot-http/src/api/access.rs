@@ -89,6 +89,11 @@ impl Access {
         self.authenticator.as_ref()
     }
 
+    /// True if nobody is asked for credentials on `route`.
+    pub(super) fn is_open_to_all(&self, route: &Route) -> bool {
+        self.authenticator.is_none() || route.role == Role::Anyone || self.public.holds(route)
+    }
+
     /// Failed log-ins.
     pub(super) const fn logins(&self) -> &Guesses {
         &self.logins

@@ -6,9 +6,8 @@
 //!   (`Sec-Fetch-Site`, W3C Fetch Metadata; `Origin`, RFC 6454). The answer is 403. So must whoever opens a WebSocket,
 //!   which browsers let every page do, with the cookies of the server.
 
-use axum::extract::Request;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header};
 
 use super::metrics::Refusal;
 use super::names::{Names, is_local};
@@ -16,7 +15,7 @@ use super::problem::{Code, Problem};
 use super::state::State;
 
 /// Why a request is not let through, if so; counted.
-pub(super) fn refusal(state: &State, request: &Request) -> Option<Problem> {
+pub(super) fn refusal<B>(state: &State, request: &Request<B>) -> Option<Problem> {
     let host = match host_of(
         &state.names,
         request.uri(),

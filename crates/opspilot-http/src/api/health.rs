@@ -76,6 +76,11 @@ pub(super) async fn health(Extract(state): Extract<State>) -> Answer {
 
 /// `GET /livez`
 pub(super) async fn livez(Extract(state): Extract<State>) -> Answer {
+    alive(&state)
+}
+
+/// The answer of a process that lives.
+pub(super) fn alive(state: &State) -> Answer {
     let timestamp = state.cx.clock.now();
     json(&ProbeBody {
         status: "alive",

@@ -7,6 +7,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use opspilot_core::error::escape;
 use opspilot_core::event::EventId;
+use tokio::time::Instant;
 use tracing::{Instrument as _, Span, debug, error, field, warn};
 
 use super::metrics::known;
@@ -32,34 +33,66 @@ const SAFETY: [(HeaderName, &str); 5] = [
     ),
 ];
 
-/// Lets a request through and finishes its answer. The id is always the server's own: a client's could forge the log.
+/// Lets a request through and finishes its answer.
 pub(super) async fn observe(
     Extract(state): Extract<State>,
     request: Request,
     next: Next,
 ) -> Response {
-    // Made as those of events are: without asking the kernel.
-    let id = EventId::generate(state.cx.clock.now()).to_string();
+    let seen = Seen::new(&state);
     let method = request.method().clone();
     let uri = request.uri().clone();
-    let path = uri.path();
-    let started = tokio::time::Instant::now();
-    let span = span(&request, &id);
-    let mut response = pass(&state, request, next).instrument(span.clone()).await;
-    if let Some(problem) = problem_of(&mut response) {
-        log(&problem, &id, &method, path);
-        write(&mut response, &problem, &id);
-    }
-    finish(&mut response, &id);
-    state.metrics().answered(&method, response.status());
-    let status = response.status().as_u16();
-    span.record("http.response.status_code", status);
+    let span = span(&request, &seen.id);
+    let response = pass(&state, request, next).instrument(span.clone()).await;
+    let response = seen.finish(&state, response, &method, uri.path());
+    span.record(
+        "http.response.status_code",
+        response.status().as_u16(),
+    );
     if response.status().is_server_error() {
         span.record("otel.status_code", "ERROR");
     }
-    let elapsed_ms = started.elapsed().as_millis();
-    debug!(request = id, %method, path = escape(path), status, elapsed_ms, "request answered");
     response
+}
+
+/// A request that is being answered.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// Always the server's own: a client's could forge the log.
+    id: String,
+    started: Instant,
+}
+
+impl Seen {
+    /// A request that came just now.
+    pub(super) fn new(state: &State) -> Self {
+        Self {
+            // Made as those of events are: without asking the kernel.
+            id: EventId::generate(state.cx.clock.now()).to_string(),
+            started: Instant::now(),
+        }
+    }
+
+    /// Finishes the answer, counts and logs it.
+    pub(super) fn finish(
+        self,
+        state: &State,
+        mut response: Response,
+        method: &Method,
+        path: &str,
+    ) -> Response {
+        let id = self.id;
+        if let Some(problem) = problem_of(&mut response) {
+            log(&problem, &id, method, path);
+            write(&mut response, &problem, &id);
+        }
+        finish(&mut response, &id);
+        state.metrics().answered(method, response.status());
+        let status = response.status().as_u16();
+        let elapsed_ms = self.started.elapsed().as_millis();
+        debug!(request = id, %method, path = escape(path), status, elapsed_ms, "request answered");
+        response
+    }
 }
 
 /// What machines ask all the time. A span for each would cost more than the answer, and tell nobody anything.

@@ -130,6 +130,17 @@ async fn liveness_depends_on_nothing() {
 }
 
 #[tokio::test]
+async fn liveness_is_guarded_and_finished_as_other_answers_are() {
+    let api = Fixture::new().await;
+    let (live, ready) = (api.get("/livez").await, api.get("/readyz").await);
+    assert!(live.headers.keys().eq(ready.headers.keys()), "{live:?}");
+    assert_ne!(live.header("x-request-id"), ready.header("x-request-id"));
+    let foreign = ["GET /api/livez", "Host: evil.example"];
+    assert_eq!(api.ask(&foreign, b"").await.problem().0, 421);
+    assert_eq!(api.ask(&["POST /api/livez"], b"").await.status, 405);
+}
+
+#[tokio::test]
 async fn metrics_count_requests_by_method_and_class() {
     let api = Fixture::new().await;
     api.get("/livez").await;
