@@ -41,8 +41,8 @@ async fn try_each(setup: &Setup, config: &Config) -> Result<Vec<(&'static str, T
     let cx = TrialContext::new(STORAGE, Arc::clone(&clock));
     let (storage, modules) = tokio::join!(
         opspilot_storage::trial(&config.storage, &cx),
-        try_modules(&setup.registry, config.enabled_modules(), &clock, |id| {
-            at_work.contains(id)
+        try_modules(&setup.registry, config.enabled_modules(), &clock, |cx| {
+            cx.is_running = at_work.contains(cx.id);
         }),
     );
     let storage = storage.into_iter().map(|trial| (STORAGE, trial));

@@ -1,5 +1,6 @@
 use schemars::json_schema;
 
+use super::super::diff::DiffKind;
 use super::*;
 
 const FILE: &str = "\
