@@ -91,8 +91,8 @@ export async function setUp({ test, browser, shot, clean }) {
   });
 
   await test("the file is seen before it is saved, and then in use", async () => {
-    await page.locator(".diff .added", { hasText: "connector.fileTail:" }).waitFor();
-    await page.locator(".diff .added", { hasText: "told.jsonl" }).waitFor();
+    await page.locator('.diff [data-kind="added"]', { hasText: "connector.fileTail:" }).waitFor();
+    await page.locator('.diff [data-kind="added"]', { hasText: "told.jsonl" }).waitFor();
     await page.getByText("The check finds no fault").waitFor();
     await page.getByRole("button", { name: "Save and use it" }).click();
     await page.getByText("Saved.").waitFor();
@@ -122,7 +122,7 @@ export async function setUp({ test, browser, shot, clean }) {
     await page.goto("/setup");
     await page.getByText("nothing would change").waitFor();
     await page.getByRole("button", { name: "Add console" }).click();
-    await page.locator(".diff .added", { hasText: "console" }).waitFor();
+    await page.locator('.diff [data-kind="added"]', { hasText: "console" }).waitFor();
     await look("phone");
     const file = fresh.path("config/default.yaml");
     appendFileSync(file, "\n# by hand\n");

@@ -71,7 +71,9 @@ fn near_changes(lines: Vec<DiffLine>) -> Vec<DiffLine> {
     let changes: Vec<usize> = lines.iter().enumerate().filter_map(is_change).collect();
     let is_near = |at: usize| {
         let next = changes.partition_point(|change| *change + AROUND < at);
-        changes.get(next).is_some_and(|change| *change <= at + AROUND)
+        changes
+            .get(next)
+            .is_some_and(|change| *change <= at + AROUND)
     };
     let lines = lines.into_iter().enumerate();
     lines

@@ -117,7 +117,9 @@ fn filled(root: &Json, schema: &Json, path: &str, secrets: &mut BTreeSet<String>
     }
     for keyword in ["anyOf", "oneOf", "allOf"] {
         let choices = super::super::schema::list(schema, keyword);
-        let choice = choices.iter().find(|one| one.get("type") != Some(&json!("null")));
+        let choice = choices
+            .iter()
+            .find(|one| one.get("type") != Some(&json!("null")));
         if let Some(choice) = choice {
             return filled(root, choice, path, secrets);
         }
@@ -184,7 +186,15 @@ fn manner() -> impl Strategy<Value = Manner> {
 
 /// What may stand between two keys.
 fn between() -> impl Strategy<Value = String> {
-    let idle = ["", "\n", "\n\n", "# a: b\n", "  # c\n", "      # d\n", "\n    # e\n\n"];
+    let idle = [
+        "",
+        "\n",
+        "\n\n",
+        "# a: b\n",
+        "  # c\n",
+        "      # d\n",
+        "\n    # e\n\n",
+    ];
     proptest::sample::select(idle.to_vec()).prop_map(str::to_owned)
 }
 
@@ -211,7 +221,10 @@ fn write(secret: &[String], manner: &Manner, gap: &str) -> String {
             format!("\n{entries}")
         }
         Manner::List => {
-            let entries: String = secret.iter().map(|one| format!("    - {one}\n{gap}")).collect();
+            let entries: String = secret
+                .iter()
+                .map(|one| format!("    - {one}\n{gap}"))
+                .collect();
             format!("\n{entries}")
         }
     }

@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::{ConfigFile, Inner};
 use super::disk::folder;
+use super::{ConfigFile, Inner};
 use crate::config::{ConfigErrors, secret_files};
 
 /// Folders and files that nobody reads or writes by way of the API. The paths are as they were written: relative ones count
@@ -40,7 +40,9 @@ impl Inner {
         let saved = self.load(&text).ok().map(|loaded| loaded.config);
         let configs = [self.system.config(), saved.map(std::sync::Arc::new)];
         for config in configs.into_iter().flatten() {
-            guarded.folders.push(config.storage.options.data_dir.clone());
+            guarded
+                .folders
+                .push(config.storage.options.data_dir.clone());
             guarded.files.extend(config.named_files());
         }
         Ok(guarded)
