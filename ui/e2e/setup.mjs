@@ -116,6 +116,18 @@ export async function setUp({ test, browser, shot, clean }) {
     await until("it was told", () => existsSync(fresh.path("told.jsonl")));
   });
 
+  await test("choosing what is set up already changes nothing of it", async () => {
+    await page.goto("/setup");
+    await page.getByText("nothing would change").waitFor();
+    await source.getByRole("checkbox").check();
+    await source.getByText("As the file has it").waitFor();
+    assert.equal(await source.getByLabel("Files").inputValue(), fresh.path("app.log"));
+    await page.getByText("nothing would change").waitFor();
+    await source.getByLabel("Files").fill(`${fresh.path("app.log")}\n/etc/shadow`);
+    await page.getByText(/`?\/etc\/shadow`? is not read by way of the API/).first().waitFor();
+    await source.getByRole("checkbox").uncheck();
+  });
+
   await test("a file that was changed by hand meanwhile is not overwritten", async () => {
     await page.setViewportSize({ width: 360, height: 740 });
     await page.emulateMedia({ colorScheme: "light" });

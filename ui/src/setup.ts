@@ -167,7 +167,7 @@ export function locked(field: Field, { kept }: Chosen): string {
   const said = kept?.[field.key];
   if (said === undefined || said === null) return "";
   const plain = new Set(["id", "name", "url"]);
-  const more = field.kind === "urls" && (!Array.isArray(said) || said.some((one) => Object.keys(one as Facts).some((key) => !plain.has(key))));
+  const more = field.kind === "urls" && (!Array.isArray(said) || said.some((one) => Object.keys((one ?? {}) as Facts).some((key) => !plain.has(key))));
   return more || JSON.stringify(said).includes(REDACTED) ? "the file says more of this than the form can show: change it there" : "";
 }
 

@@ -191,16 +191,24 @@ fn a_trial_over_the_api_starts_no_program_and_asks_for_no_metadata() {
     let program = site.write("program", "#!/bin/sh\ntouch started\n");
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a mode can be set");
     let server = fresh(&site);
-    let wish = json!({ "sources": { "connector.journald": { "journalctlPath": program } } });
-    for path in ["/setup/try", "/setup/preview"] {
-        let refused = server.post(path, &wish.to_string());
-        assert_eq!(refused.status, 422, "{refused:?}");
-        let detail = refused.json()["detail"].clone();
-        let words = "`connector.journald.journalctlPath` is not set from here";
-        assert!(
-            detail.as_str().is_some_and(|detail| detail.contains(words)),
-            "{detail}"
-        );
+    for (options, name) in [
+        (json!({ "journalctlPath": &program }), "journalctlPath"),
+        (
+            json!({ "backend": "journalctl", "journalctlPath": &program }),
+            "backend",
+        ),
+    ] {
+        let wish = json!({ "sources": { "connector.journald": options } });
+        for path in ["/setup/try", "/setup/preview"] {
+            let refused = server.post(path, &wish.to_string());
+            assert_eq!(refused.status, 422, "{refused:?}");
+            let detail = refused.json()["detail"].clone();
+            let words = format!("`connector.journald.{name}` is not set from here");
+            let is_told = detail
+                .as_str()
+                .is_some_and(|detail| detail.contains(&words));
+            assert!(is_told, "{detail}");
+        }
     }
     assert!(!site.path("started").exists());
     let endpoint =

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use proptest::prelude::*;
 use schemars::{json_schema, schema_for};
@@ -198,12 +199,12 @@ fn between() -> impl Strategy<Value = String> {
     proptest::sample::select(idle.to_vec()).prop_map(str::to_owned)
 }
 
-/// Lines of secrets, which are told from everything else by their letters.
+/// Lines of secrets, which are told from everything else by their letters. Short ones are not looked for in other places.
 fn secret() -> impl Strategy<Value = Vec<String>> {
-    proptest::collection::vec("QZ[a-zé0-9]{6,12}", 1..5)
+    proptest::collection::vec("QZ[a-zé0-9]{0,12}", 1..5)
 }
 
-fn write(secret: &[String], manner: &Manner, gap: &str) -> String {
+fn written(secret: &[String], manner: &Manner, gap: &str) -> String {
     let joined = |separator: &str| secret.join(separator);
     match manner {
         Manner::Plain => format!(" {}\n", joined("\n      ")),
@@ -239,9 +240,9 @@ proptest! {
         let mut text = "modules:\n  ui.test:\n    url: http://first\n".to_owned();
         for (at, (secret, manner, gap, is_followed)) in parts.iter().enumerate() {
             let name = names[at % names.len()];
-            text.push_str(&format!("    {name}:{}{gap}", write(secret, manner, gap)));
+            write!(text, "    {name}:{}{gap}", written(secret, manner, gap)).unwrap();
             if *is_followed {
-                text.push_str(&format!("    note{at}: shown{at}\n"));
+                writeln!(text, "    note{at}: shown{at}").unwrap();
             }
         }
         let lines = masked(&text, &known());

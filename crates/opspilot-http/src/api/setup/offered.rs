@@ -32,7 +32,7 @@ enum Takes {
     /// A secret, by the name of a variable of the server.
     Variable,
     /// Sections with these keys.
-    Sections(&'static [(&'static str, Takes)]),
+    Sections(&'static [(&'static str, Self)]),
 }
 
 type Keys = &'static [(&'static str, Takes)];

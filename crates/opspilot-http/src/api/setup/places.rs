@@ -84,7 +84,8 @@ impl Places {
             return self.clear(&start, &[]);
         }
         self.clear(&start, &steps)?;
-        self.descend(&start, &steps, &mut ENTRIES.clone())
+        let mut left = ENTRIES;
+        self.descend(&start, &steps, &mut left)
     }
 
     fn may_write(&self, path: &str) -> Result<(), String> {
@@ -181,7 +182,9 @@ fn followed(path: &Path) -> Result<PathBuf, String> {
     for ancestor in path.ancestors() {
         match ancestor.canonicalize() {
             Ok(real) => {
-                let rest = path.strip_prefix(ancestor).unwrap_or(Path::new(""));
+                let rest = path
+                    .strip_prefix(ancestor)
+                    .unwrap_or_else(|_| Path::new(""));
                 // Joining nothing would add a slash.
                 return Ok(match rest.as_os_str().is_empty() {
                     true => real,
