@@ -145,6 +145,19 @@ export async function setUp({ test, browser, shot, clean }) {
     await page.getByText("Saved.").waitFor();
     const text = readFileSync(file, "utf8");
     assert.ok(text.includes("# by hand") && text.includes("id: console"), text);
+  });
+
+  await test("a save that starts the API itself again is waited for", async () => {
+    const file = fresh.path("config/default.yaml");
+    appendFileSync(file, "\n  ui.api:\n    rateLimitPerMinute: 6000\n");
+    await page.goto("/setup");
+    await page.getByRole("button", { name: "Add console" }).click();
+    await channel("console").getByLabel("Name").fill("second");
+    await page.locator('.diff [data-kind="added"]', { hasText: "second" }).waitFor();
+    await page.getByRole("button", { name: "Save and use it" }).click();
+    await page.getByText("Being taken into use.").waitFor();
+    await page.getByText("Saved.").waitFor();
+    assert.ok(readFileSync(file, "utf8").includes("id: second"));
     assert.deepEqual(faults, []);
     await clean(page);
   });
