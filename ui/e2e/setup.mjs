@@ -91,8 +91,8 @@ export async function setUp({ test, browser, shot, clean }) {
   });
 
   await test("the file is seen before it is saved, and then in use", async () => {
-    await page.locator(".diff .added", { hasText: "connector.fileTail:" }).waitFor();
-    await page.locator(".diff .added", { hasText: "told.jsonl" }).waitFor();
+    await page.locator('.diff [data-kind="added"]', { hasText: "connector.fileTail:" }).waitFor();
+    await page.locator('.diff [data-kind="added"]', { hasText: "told.jsonl" }).waitFor();
     await page.getByText("The check finds no fault").waitFor();
     await page.getByRole("button", { name: "Save and use it" }).click();
     await page.getByText("Saved.").waitFor();
@@ -116,13 +116,25 @@ export async function setUp({ test, browser, shot, clean }) {
     await until("it was told", () => existsSync(fresh.path("told.jsonl")));
   });
 
+  await test("choosing what is set up already changes nothing of it", async () => {
+    await page.goto("/setup");
+    await page.getByText("nothing would change").waitFor();
+    await source.getByRole("checkbox").check();
+    await source.getByText("As the file has it").waitFor();
+    assert.equal(await source.getByLabel("Files").inputValue(), fresh.path("app.log"));
+    await page.getByText("nothing would change").waitFor();
+    await source.getByLabel("Files").fill(`${fresh.path("app.log")}\n/etc/shadow`);
+    await page.getByText(/`?\/etc\/shadow`? is not read by way of the API/).first().waitFor();
+    await source.getByRole("checkbox").uncheck();
+  });
+
   await test("a file that was changed by hand meanwhile is not overwritten", async () => {
     await page.setViewportSize({ width: 360, height: 740 });
     await page.emulateMedia({ colorScheme: "light" });
     await page.goto("/setup");
     await page.getByText("nothing would change").waitFor();
     await page.getByRole("button", { name: "Add console" }).click();
-    await page.locator(".diff .added", { hasText: "console" }).waitFor();
+    await page.locator('.diff [data-kind="added"]', { hasText: "console" }).waitFor();
     await look("phone");
     const file = fresh.path("config/default.yaml");
     appendFileSync(file, "\n# by hand\n");
@@ -133,6 +145,19 @@ export async function setUp({ test, browser, shot, clean }) {
     await page.getByText("Saved.").waitFor();
     const text = readFileSync(file, "utf8");
     assert.ok(text.includes("# by hand") && text.includes("id: console"), text);
+  });
+
+  await test("a save that starts the API itself again is waited for", async () => {
+    const file = fresh.path("config/default.yaml");
+    appendFileSync(file, "\n  ui.api:\n    rateLimitPerMinute: 6000\n");
+    await page.goto("/setup");
+    await page.getByRole("button", { name: "Add console" }).click();
+    await channel("console").getByLabel("Name").fill("second");
+    await page.locator('.diff [data-kind="added"]', { hasText: "second" }).waitFor();
+    await page.getByRole("button", { name: "Save and use it" }).click();
+    await page.getByText("Being taken into use.").waitFor();
+    await page.getByText("Saved.").waitFor();
+    assert.ok(readFileSync(file, "utf8").includes("id: second"));
     assert.deepEqual(faults, []);
     await clean(page);
   });

@@ -1,16 +1,10 @@
 // Changes of rules in the configuration file: one administrator proposes, another approves.
 
 import * as api from "./api";
+import type { DiffLine } from "./diff";
 import { now, set } from "./store";
 
 export type ChangeKind = "edit" | "add" | "remove";
-
-export interface DiffLine {
-  kind: "same" | "removed" | "added";
-  old?: number;
-  new?: number;
-  text: string;
-}
 
 /** A change, as it is served. */
 export interface Change {

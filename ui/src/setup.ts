@@ -1,6 +1,7 @@
 // Setting the server up: what may be chosen, and what the server says of it. Pure.
 
-import type { Facts, Json } from "./types";
+import type { DiffLine } from "./diff";
+import type { AuditEntry, Facts, Json } from "./types";
 
 export interface Offer {
   name: string;
@@ -48,11 +49,6 @@ export interface Fault {
   help?: string;
 }
 
-export interface DiffLine {
-  change: "same" | "added" | "removed" | "gap";
-  text: string;
-}
-
 export interface Preview {
   file: ConfigFile;
   diff: DiffLine[];
@@ -78,9 +74,10 @@ export interface Field {
   usual?: string;
 }
 
-const SECRET = "a reference, as ${NAME} for a variable of the server or ${file:/path}; never the secret itself";
+/** What stands where the server does not show a value. */
+const REDACTED = "[redacted]";
 
-/** The few keys of each source. Sources that need more are set up in the file. */
+/** The few keys of each source: the server takes these and no others. Sources that need more are set up in the file. */
 export const SOURCES: Record<string, Field[]> = {
   "connector.fileTail": [{ key: "paths", label: "Files", kind: "lines", hint: "one a line; * and ** stand for any names" }],
   "connector.journald": [{ key: "units", label: "Units", kind: "lines", hint: "one a line, such as nginx.service; none: all" }],
@@ -90,8 +87,7 @@ export const SOURCES: Record<string, Field[]> = {
     { key: "port", label: "Port", kind: "number", usual: "1514" },
   ],
   "connector.kubernetes": [
-    { key: "namespace", label: "Namespace", kind: "text", hint: "empty: all" },
-    { key: "kubeconfig", label: "Kubeconfig file", kind: "text", hint: "empty inside of a cluster" },
+    { key: "namespace", label: "Namespace", kind: "text", hint: "empty: all; outside of the cluster, kubeconfig is written into the file by hand" },
   ],
   "connector.metrics": [],
   "connector.healthCheck": [{ key: "endpoints", label: "Addresses", kind: "urls", hint: "one a line, such as https://shop.example/health or tcp://10.0.0.7:5432" }],
@@ -100,11 +96,17 @@ export const SOURCES: Record<string, Field[]> = {
 /** The few keys of each type of channel. */
 export const CHANNELS: Record<string, { says: string; fields: Field[] }> = {
   console: { says: "Lines on the server's standard output", fields: [] },
-  file: { says: "Lines of JSON in a file", fields: [{ key: "path", label: "File", kind: "text", usual: "./data/notifications.jsonl" }] },
-  webhook: { says: "HTTP requests to another program", fields: [{ key: "webhookUrl", label: "Address", kind: "secret", usual: "${OPS_WEBHOOK_URL}", hint: SECRET }] },
+  file: { says: "Lines of JSON in a file", fields: [{ key: "path", label: "File", kind: "text", usual: "./notifications.jsonl", hint: "a new file, or one that ends in .jsonl" }] },
+  webhook: { says: "HTTP requests to another program", fields: [{ key: "webhookUrl", label: "Address", kind: "secret", usual: "${OPS_WEBHOOK_URL}", hint: "${NAME}, a variable of the server that holds it; never the address itself" }] },
 };
 
 export type Filled = Record<string, string>;
+
+/** A source that somebody chose: what they filled in, and what the configuration says of it already, if it does. */
+export interface Chosen {
+  filled: Filled;
+  kept: Facts | null;
+}
 
 export interface Channel {
   id: string;
@@ -120,11 +122,26 @@ export interface Wish {
 
 const linesOf = (text: string): string[] => text.split("\n").map((line) => line.trim()).filter(Boolean);
 
-function value(field: Field, text: string): Json | undefined {
+const urlsOf = (kept: Json | undefined): { id: string; name: string; url: string }[] => (Array.isArray(kept) ? (kept as Facts[]).map((one) => ({ id: String(one.id), name: String(one.name), url: String(one.url) })) : []);
+
+/** Endpoints: those that are there keep their ids and names. */
+function endpoints(text: string, kept: Json | undefined): Json {
+  const old = urlsOf(kept);
+  const taken = new Set(old.map((one) => one.id));
+  let count = 0;
+  const fresh = (): string => {
+    do count += 1; while (taken.has(`endpoint-${count}`));
+    return `endpoint-${count}`;
+  };
+  return linesOf(text).map((url) => old.find((one) => one.url === url) ?? { id: fresh(), name: url, url });
+}
+
+function value(field: Field, text: string, kept?: Json): Json | undefined {
   const trimmed = text.trim();
   if (field.kind === "lines") return linesOf(text);
-  if (field.kind === "urls") return linesOf(text).map((url, at) => ({ id: `endpoint-${at + 1}`, name: url, url }));
-  if (!trimmed) return undefined;
+  if (field.kind === "urls") return endpoints(text, kept);
+  // What the file says is only replaced by something.
+  if (!trimmed) return kept === undefined || field.kind === "number" ? undefined : "";
   return field.kind === "number" && /^\d+$/.test(trimmed) ? Number(trimmed) : trimmed;
 }
 
@@ -134,14 +151,42 @@ export function options(fields: Field[], filled: Filled): Facts {
   return Object.fromEntries(pairs.filter((pair): pair is [string, Json] => pair[1] !== undefined && !(Array.isArray(pair[1]) && !pair[1].length && pair[0] === "units")));
 }
 
-export const sourceOptions = (id: string, filled: Filled): Facts => options(SOURCES[id] ?? [], filled);
+/** What the configuration says of a field, as it would be filled in; nothing where it says nothing. */
+function keptText(field: Field, kept: Facts): string {
+  const said = kept[field.key];
+  if (said === undefined || said === null) return "";
+  if (field.kind === "urls") return urlsOf(said).map((one) => one.url).join("\n");
+  return Array.isArray(said) ? said.map(String).join("\n") : String(said);
+}
+
+/** What a field shows. */
+export const given = (field: Field, { filled, kept }: Chosen): string => filled[field.key] ?? (kept ? keptText(field, kept) : field.usual ?? "");
+
+/** Why a field cannot be changed here: the file says more of it than the form can show. */
+export function locked(field: Field, { kept }: Chosen): string {
+  const said = kept?.[field.key];
+  if (said === undefined || said === null) return "";
+  const plain = new Set(["id", "name", "url"]);
+  const more = field.kind === "urls" && (!Array.isArray(said) || said.some((one) => Object.keys((one ?? {}) as Facts).some((key) => !plain.has(key))));
+  return more || JSON.stringify(said).includes(REDACTED) ? "the file says more of this than the form can show: change it there" : "";
+}
+
+/** The options that differ from what the configuration says; for a new source, all of them. */
+export function sourceOptions(id: string, chosen: Chosen): Facts {
+  const fields = SOURCES[id] ?? [];
+  const { filled, kept } = chosen;
+  if (!kept) return options(fields, filled);
+  const changed = fields.filter((field) => filled[field.key] !== undefined && filled[field.key] !== keptText(field, kept) && !locked(field, chosen));
+  const pairs = changed.map((field): [string, Json | undefined] => [field.key, value(field, filled[field.key] ?? "", kept[field.key])]);
+  return Object.fromEntries(pairs.filter((pair): pair is [string, Json] => pair[1] !== undefined));
+}
 
 export const channelOptions = (one: Channel): Facts => ({
   id: one.id, type: one.type, events: ["incident.created"], ...options(CHANNELS[one.type]?.fields ?? [], one.filled),
 });
 
-export const wishOf = (sources: Record<string, Filled>, channels: Channel[]): Wish => ({
-  sources: Object.fromEntries(Object.entries(sources).map(([id, filled]) => [id, sourceOptions(id, filled)])),
+export const wishOf = (sources: Record<string, Chosen>, channels: Channel[]): Wish => ({
+  sources: Object.fromEntries(Object.entries(sources).map(([id, chosen]) => [id, sourceOptions(id, chosen)])),
   channels: channels.map(channelOptions),
 });
 
@@ -153,23 +198,42 @@ export function fresh(type: string, channels: Channel[]): string {
   }
 }
 
-/** What an offer fills in, beside what is filled in already. */
-export function take(fields: Field[], filled: Filled, offer: Offer): Filled {
-  const next = { ...filled };
+/** What an offer fills in, beside what is there already. */
+export function take(fields: Field[], chosen: Chosen, offer: Offer): Chosen {
+  const filled = { ...chosen.filled };
   for (const field of fields) {
-    const given = offer.options[field.key];
-    if (given === undefined || given === null) continue;
-    if (!Array.isArray(given)) next[field.key] = String(given);
-    else next[field.key] = [...new Set([...linesOf(filled[field.key] ?? ""), ...given.map(String)])].join("\n");
+    const found = offer.options[field.key];
+    if (found === undefined || found === null || locked(field, chosen)) continue;
+    if (!Array.isArray(found)) filled[field.key] = String(found);
+    else filled[field.key] = [...new Set([...linesOf(given(field, chosen)), ...found.map(String)])].join("\n");
   }
-  return next;
+  return { ...chosen, filled };
 }
 
 /** Whether everything that an offer gives is filled in. */
-export function taken(fields: Field[], filled: Filled | undefined, offer: Offer): boolean {
-  if (!filled) return false;
-  const next = take(fields, filled, offer);
-  return fields.every(({ key }) => linesOf(next[key] ?? "").join("\n") === linesOf(filled[key] ?? "").join("\n"));
+export function taken(fields: Field[], chosen: Chosen | undefined, offer: Offer): boolean {
+  if (!chosen) return false;
+  const next = take(fields, chosen, offer);
+  return fields.every((field) => linesOf(given(field, next)).join("\n") === linesOf(given(field, chosen)).join("\n"));
+}
+
+/** The answer to a question, or `null` if it is not the question any more when the answer comes. */
+export async function ifStill<T>(question: () => string, ask: () => Promise<T>): Promise<T | null> {
+  const asked = question();
+  try {
+    const answer = await ask();
+    return question() === asked ? answer : null;
+  } catch (error) {
+    if (question() === asked) throw error;
+    return null;
+  }
+}
+
+/** What became of a file after the audit entry `before`: `null` while nobody knows, else why it is not in use, if so. */
+export function outcome(entries: AuditEntry[], before: number): { reason: string } | null {
+  const found = entries.find((one) => one.seq > before && (one.action === "config.replaced" || one.action === "config.notReplaced"));
+  if (!found) return null;
+  return { reason: found.action === "config.replaced" ? "" : String(found.details?.reason ?? "the server refused it") };
 }
 
 export const said = (fault: Fault): string => `${fault.line ? `line ${fault.line}: ` : ""}${fault.key ? `${fault.key}: ` : ""}${fault.message}${fault.help ? `; ${fault.help}` : ""}`;

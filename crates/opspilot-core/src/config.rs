@@ -15,7 +15,8 @@
 //! of a module that is switched off or not built in, a fault is only a warning, except for what is
 //! not safe.
 //!
-//! `edit` changes one rule in the text of a file and leaves the rest as it was written.
+//! `edit` changes one rule in the text of a file and leaves the rest as it was written; `masked` shows a text without its
+//! secrets, and `diff` what differs between two.
 //!
 //! Only this module reads the environment, in [`Environment::capture`].
 //!
@@ -39,13 +40,16 @@
 
 mod auth;
 mod decode;
+mod diff;
 mod document;
 mod edit;
 mod environment;
 mod fault;
 mod inline;
 mod interpolate;
+mod masked;
 mod modules;
+mod named_files;
 mod nearest;
 mod overrides;
 mod read;
@@ -68,10 +72,12 @@ use schemars::schema_for;
 pub use auth::{
     ApiKey, Auth, GroupRole, JwtAlgorithm, KeySet, Kind, OidcProvider, Role, SubjectClaim,
 };
+pub use diff::{DiffKind, DiffLine, diff};
 pub use document::json_schema;
-pub use edit::{DiffKind, DiffLine, EditError, Edited, RULE_LENGTH, RuleEdit, RuleFile};
+pub use edit::{EditError, Edited, RULE_LENGTH, RuleEdit, RuleFile};
 pub use environment::Environment;
 pub use fault::{ConfigErrors, Fault, KeyPath, Origin, Segment};
+pub use masked::masked;
 pub use modules::{KnownModules, ModuleOptions, ModuleSchema};
 pub use secret::Secret;
 pub use sections::{
@@ -82,6 +88,7 @@ pub use span::{SpanError, parse_span};
 pub use variables::{Variable, variables};
 
 use fault::Report;
+pub(crate) use interpolate::files as secret_files;
 pub(crate) use read::read as read_file;
 use sections::Root;
 use tree::{Node, Value};

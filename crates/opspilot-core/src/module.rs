@@ -20,7 +20,8 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 
 pub use config_file::{
-    Checked, ConfigFile, ConfigSource, CurrentConfig, DiskError, ReplaceError, Replacement,
+    Attempt, Checked, ConfigFile, ConfigSource, CurrentConfig, DiskError, Guarded, ReplaceError,
+    Replacement, TryError,
 };
 pub use context::{Access, Context, Tasks};
 pub use error::{BuildError, RunError};

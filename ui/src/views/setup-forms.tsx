@@ -1,15 +1,17 @@
 // What is filled in: sources and channels, each with its trial.
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
-import { channelOptions, CHANNELS, said, SOURCES, sourceOptions, take, taken, type Channel, type Field, type Filled, type SourceKind, type Tried, type Wish } from "../setup";
-import { tryOut } from "../setup-api";
+import { channelOptions, CHANNELS, given, ifStill, locked, said, SOURCES, sourceOptions, take, taken, type Channel, type Chosen, type Field, type Filled, type SourceKind, type Tried, type Wish } from "../setup";
+import { readKept, tryOut } from "../setup-api";
 import { Do, Text } from "./parts";
+
+type Choices = Record<string, Chosen>;
 
 interface Sources {
   kinds: SourceKind[];
-  sources: Record<string, Filled>;
-  choose(sources: Record<string, Filled>): void;
+  sources: Choices;
+  choose(change: (old: Choices) => Choices): void;
 }
 
 export function SourceForms({ kinds, sources, choose }: Sources) {
@@ -27,29 +29,38 @@ export function SourceForms({ kinds, sources, choose }: Sources) {
 
 function SourceForm({ of, sources, choose }: Omit<Sources, "kinds"> & { of: SourceKind }) {
   const fields = SOURCES[of.id] ?? [];
-  const filled = sources[of.id];
-  const put = (next: Filled | null): void => {
-    const { [of.id]: _, ...rest } = sources;
-    choose(next ? { ...rest, [of.id]: next } : rest);
+  const chosen = sources[of.id];
+  const [trouble, setTrouble] = useState("");
+  const put = (next: Chosen | null): void => choose(({ [of.id]: _, ...rest }) => (next ? { ...rest, [of.id]: next } : rest));
+  // What the file says of it stays, unless somebody changes it.
+  const begin = async (change: (chosen: Chosen) => Chosen): Promise<void> => {
+    setTrouble("");
+    try {
+      put(change(chosen ?? { filled: {}, kept: await readKept(of.id) }));
+    } catch (error) {
+      setTrouble(error instanceof Error ? error.message : "that did not work");
+    }
   };
   return (
     <li class="module" data-id={of.id}>
-      <label class="check"><input type="checkbox" checked={filled !== undefined} onChange={(event) => put(event.currentTarget.checked ? {} : null)} /> <b>{of.id}</b>{of.running && <span class="state running">running</span>}</label>
+      <label class="check"><input type="checkbox" checked={chosen !== undefined} onChange={(event) => (event.currentTarget.checked ? void begin((fresh) => fresh) : put(null))} /> <b>{of.id}</b>{of.running && <span class="state running">running</span>}</label>
       <p class="hint">{of.description}</p>
       {of.offers.length > 0 && (
         <ul class="offers" aria-label={`Found for ${of.id}`}>
           {of.offers.map((offer) => (
             <li key={offer.name}>
-              <button type="button" class="button small" disabled={taken(fields, filled, offer)} onClick={() => put(take(fields, filled ?? {}, offer))}>Use<span class="sr"> {offer.name}</span></button>
+              <button type="button" class="button small" disabled={taken(fields, chosen, offer)} onClick={() => void begin((fresh) => take(fields, fresh, offer))}>Use<span class="sr"> {offer.name}</span></button>
               <span><Text of={offer.name} />{offer.note && <span class="hint"> {offer.note}</span>}</span>
             </li>
           ))}
         </ul>
       )}
-      {filled && (
+      {trouble && <p class="trouble" role="alert"><Text of={trouble} /></p>}
+      {chosen && (
         <>
-          <Fields of={fields} filled={filled} put={put} prefix={of.id} />
-          <Trial wish={{ sources: { [of.id]: sourceOptions(of.id, filled) }, channels: [] }} name={of.id} />
+          {chosen.kept && <p class="hint">As the file has it; what you leave as it is stays.</p>}
+          <Fields of={fields} chosen={chosen} put={(filled) => put({ ...chosen, filled })} prefix={of.id} />
+          <Trial wish={{ sources: { [of.id]: sourceOptions(of.id, chosen) }, channels: [] }} name={of.id} />
         </>
       )}
     </li>
@@ -69,7 +80,7 @@ export function ChannelForms({ channels, tell, add }: { channels: Channel[]; tel
               <label for={`channel-${at}-id`}>Name</label>
               <input id={`channel-${at}-id`} value={one.id} spellcheck={false} autocomplete="off" onInput={(event) => put(at, { ...one, id: event.currentTarget.value })} />
             </div>
-            <Fields of={CHANNELS[one.type]?.fields ?? []} filled={one.filled} put={(filled) => put(at, { ...one, filled })} prefix={`channel-${at}`} />
+            <Fields of={CHANNELS[one.type]?.fields ?? []} chosen={{ filled: one.filled, kept: null }} put={(filled) => put(at, { ...one, filled })} prefix={`channel-${at}`} />
             <Trial wish={{ sources: {}, channels: [channelOptions(one)] }} name={one.id} only={`${one.id} (`} />
           </li>
         ))}
@@ -79,21 +90,23 @@ export function ChannelForms({ channels, tell, add }: { channels: Channel[]; tel
   );
 }
 
-function Fields({ of, filled, put, prefix }: { of: Field[]; filled: Filled; put(filled: Filled): void; prefix: string }) {
+function Fields({ of, chosen, put, prefix }: { of: Field[]; chosen: Chosen; put(filled: Filled): void; prefix: string }) {
   return (
     <>
       {of.map((field) => {
         const id = `${prefix}-${field.key}`;
-        const given = filled[field.key] ?? field.usual ?? "";
-        const common = { id, spellcheck: false, autocomplete: "off", "aria-describedby": field.hint ? `${id}-hint` : undefined } as const;
-        const write = (text: string): void => put({ ...filled, [field.key]: text });
+        const text = given(field, chosen);
+        const why = locked(field, chosen);
+        const hint = why || field.hint;
+        const common = { id, spellcheck: false, autocomplete: "off", disabled: Boolean(why), "aria-describedby": hint ? `${id}-hint` : undefined } as const;
+        const write = (next: string): void => put({ ...chosen.filled, [field.key]: next });
         return (
           <div key={field.key} class="setup-field">
             <label for={id}>{field.label}</label>
             {field.kind === "lines" || field.kind === "urls"
-              ? <textarea {...common} class="code" rows={3} value={given} onInput={(event) => write(event.currentTarget.value)} />
-              : <input {...common} inputMode={field.kind === "number" ? "numeric" : "text"} value={given} onInput={(event) => write(event.currentTarget.value)} />}
-            {field.hint && <p class="hint" id={`${id}-hint`}>{field.hint}</p>}
+              ? <textarea {...common} class="code" rows={3} value={text} onInput={(event) => write(event.currentTarget.value)} />
+              : <input {...common} inputMode={field.kind === "number" ? "numeric" : "text"} value={text} onInput={(event) => write(event.currentTarget.value)} />}
+            {hint && <p class="hint" id={`${id}-hint`}>{hint}</p>}
           </div>
         );
       })}
@@ -106,12 +119,15 @@ function Trial({ wish, name, only }: { wish: Wish; name: string; only?: string }
   const [tried, set] = useState<Tried | null>(null);
   const [trouble, setTrouble] = useState("");
   const key = JSON.stringify(wish);
+  const now = useRef(key);
+  now.current = key;
   useEffect(() => { set(null); setTrouble(""); }, [key]);
   const run = async (): Promise<void> => {
     set(null);
     setTrouble("");
     try {
-      set(await tryOut(wish));
+      const found = await ifStill(() => now.current, () => tryOut(wish));
+      if (found) set(found);
     } catch (error) {
       setTrouble(error instanceof Error ? error.message : "that did not work");
     }

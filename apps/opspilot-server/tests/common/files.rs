@@ -17,7 +17,11 @@ impl Site {
     /// An empty folder.
     pub(crate) fn new() -> Self {
         Self {
-            folder: tempfile::tempdir().expect("a temporary folder can be made"),
+            // Nothing is read over the API in a folder that is hidden.
+            folder: tempfile::Builder::new()
+                .prefix("opspilot-")
+                .tempdir()
+                .expect("a temporary folder can be made"),
         }
     }
 

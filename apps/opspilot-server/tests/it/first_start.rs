@@ -103,7 +103,7 @@ fn a_server_without_a_configuration_is_set_up_over_its_api() {
     assert_eq!(found["file"]["digest"], Value::Null, "{found:#}");
     assert_eq!(found["readiness"]["ready"], false);
     let wish = serde_json::json!({
-        "sources": { "connector.fileTail": { "paths": [log], "fromBeginning": true } },
+        "sources": { "connector.fileTail": { "paths": [log] } },
         "channels": [{ "id": "console", "type": "console", "events": ["incident.created"] }],
         "expected": null,
     });

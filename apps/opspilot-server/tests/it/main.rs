@@ -42,6 +42,8 @@ mod safe_action;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
+mod setup;
+#[cfg(test)]
 mod stopping;
 #[cfg(test)]
 mod storage;

@@ -15,6 +15,8 @@ use super::reach::Refused;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
     message: String,
+    /// The same without anything that stood in an answer; `None` if nothing of it does.
+    discreet: Option<&'static str>,
     /// The status of the HTTP answer, if there was one.
     pub(super) status: Option<u16>,
     /// How long the peer asked to be left alone.
@@ -32,9 +34,23 @@ impl Failure {
             .map(|c| if c.is_control() { ' ' } else { c });
         Self {
             message: plain.take(LIMIT).collect(),
+            discreet: None,
             status: None,
             retry_after: None,
         }
+    }
+
+    /// A failure whose message tells of what stood in an answer; `discreet` does not.
+    pub(super) fn heard(message: impl AsRef<str>, discreet: &'static str) -> Self {
+        Self {
+            discreet: Some(discreet),
+            ..Self::new(message)
+        }
+    }
+
+    /// What it is without anything that stood in an answer.
+    pub(super) fn discreet(&self) -> &str {
+        self.discreet.unwrap_or(&self.message)
     }
 
     /// The failure of an answer with `status`.

@@ -3,6 +3,7 @@
 mod grpc;
 mod network;
 mod records;
+mod remote;
 mod world;
 
 use std::fmt::Write as _;

@@ -6,7 +6,6 @@
 //!
 //! Only the lines of rules are ever handed out, and none where the options of the rules have a secret.
 
-mod diff;
 mod fill;
 mod first;
 mod lines;
@@ -15,14 +14,13 @@ mod tests;
 
 use std::path::Path;
 
+use super::diff::DiffLine;
 use super::fault::{ConfigErrors, Fault, KeyPath, Report};
 use super::modules::{ModuleOptions, ModuleSchema};
 use super::tree::{Node, Value};
 use super::{parse, schema};
 
 use self::lines::Lines;
-
-pub use self::diff::{DiffKind, DiffLine};
 
 /// The most bytes of a rule.
 pub const RULE_LENGTH: usize = 64 << 10;

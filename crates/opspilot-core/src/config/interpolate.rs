@@ -48,6 +48,15 @@ pub(crate) fn interpolate(
     });
 }
 
+/// The files that `${file:PATH}` names anywhere in a text, comments included.
+pub(crate) fn files<'t>(text: &'t str, folder: &Path) -> Vec<PathBuf> {
+    let mut parts = text.split("${file:");
+    // What stands before the first one.
+    parts.next();
+    let path = |part: &'t str| part.split_once('}').map(|(path, _)| folder.join(path));
+    parts.filter_map(path).collect()
+}
+
 /// Why a text cannot be interpolated, and the way out.
 #[derive(Debug)]
 struct Problem {

@@ -9,22 +9,23 @@
 
 mod disk;
 mod error;
+mod guarded;
 mod obstacle;
 #[cfg(test)]
 mod tests;
+mod trying;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::{Mutex, Semaphore, oneshot};
 use tracing::{info, warn};
 
 use self::disk::{Place, Swapped};
 use self::error::WorkLost;
 use self::obstacle::obstacle;
-use super::{Registry, ReloadReport, System, Tasks, Tried, try_modules};
-use crate::clock::Clock;
+use super::{Registry, ReloadReport, System, Tasks};
 use crate::config::{ConfigErrors, Environment, Fault, Loaded, load_text};
 use crate::error::chain;
 use crate::safety::action::Digest;
@@ -32,6 +33,8 @@ use crate::safety::audit::{Audit, Record};
 
 pub use self::disk::DiskError;
 pub use self::error::ReplaceError;
+pub use self::guarded::Guarded;
+pub use self::trying::{Attempt, TryError};
 
 /// Where the configuration of a server comes from.
 #[derive(Debug, Clone)]
@@ -54,6 +57,8 @@ struct Inner {
     tasks: Tasks,
     /// One replacement at a time.
     turn: Mutex<()>,
+    /// A few trials at a time.
+    trials: Arc<Semaphore>,
 }
 
 /// The configuration file as it is now.
@@ -98,6 +103,7 @@ impl ConfigFile {
             audit,
             tasks: Tasks::of("core"),
             turn: Mutex::default(),
+            trials: Arc::new(Semaphore::new(trying::AT_ONCE)),
         }))
     }
 
@@ -130,24 +136,6 @@ impl ConfigFile {
     /// Every fault, with line, column and the way out.
     pub async fn check(&self, text: String) -> Result<Checked, ConfigErrors> {
         self.blocking(move |inner| inner.check(&text)).await
-    }
-
-    /// Tries once what some modules would reach if the file said `text`, as `opspilot-server check --online` does.
-    ///
-    /// # Errors
-    /// Every fault of the text; then nothing was tried.
-    pub async fn try_out(
-        &self,
-        text: String,
-        modules: Vec<&'static str>,
-        clock: &Arc<dyn Clock>,
-    ) -> Result<Vec<Tried>, ConfigErrors> {
-        let loaded = self.blocking(move |inner| inner.load(&text)).await?;
-        let wanted = loaded.config.enabled_modules();
-        let wanted = wanted.filter(|options| modules.contains(&options.id()));
-        let system = &self.0.system;
-        let is_running = |id: &str| system.module(id).is_some();
-        try_modules(&self.0.registry, wanted, clock, is_running).await
     }
 
     /// Checks a new text, puts it in the file's place and reloads it. The text before is kept beside the file, as
@@ -190,9 +178,7 @@ impl ConfigFile {
             Ok(_) => success,
             Err(error) => failure.detail("reason", chain(error)),
         };
-        if let Err(error) = self.0.audit.append(record).await {
-            warn!(error = %chain(&error), "what became of the configuration file is not in the audit log");
-        }
+        self.tell(record).await;
         outcome
     }
 

@@ -29,6 +29,9 @@ pub struct TrialContext {
     pub limit: Duration,
     /// True if a server that runs this configuration has the module at work now.
     pub is_running: bool,
+    /// True if whoever asks does so over the network: then link-local addresses and those of metadata are not asked,
+    /// whatever the options allow, and the answer tells nothing of what was read from others.
+    pub is_remote: bool,
 }
 
 /// How one thing was that a module is configured to reach.
@@ -52,6 +55,7 @@ impl TrialContext {
             tasks: Tasks::of(id),
             limit: LIMIT,
             is_running: false,
+            is_remote: false,
         }
     }
 

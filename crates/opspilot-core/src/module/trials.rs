@@ -21,8 +21,8 @@ pub struct Tried {
     pub trials: Vec<Trial>,
 }
 
-/// Tries what the modules with these options reach; the answers are in the order of the options. `is_running` says which
-/// modules a server that runs with this configuration has at work: their ports are taken by right.
+/// Tries what the modules with these options reach; the answers are in the order of the options. `prepare` tells each
+/// context who asks, and whether a server that runs with this configuration has the module at work.
 ///
 /// # Errors
 /// Options that no module can be made of.
@@ -30,7 +30,7 @@ pub async fn try_modules<'a>(
     registry: &Registry,
     options: impl IntoIterator<Item = &'a ModuleOptions>,
     clock: &Arc<dyn Clock>,
-    is_running: impl Fn(&str) -> bool,
+    prepare: impl Fn(&mut TrialContext),
 ) -> Result<Vec<Tried>, ConfigErrors> {
     let mut running = JoinSet::new();
     for (index, options) in options.into_iter().enumerate() {
@@ -39,7 +39,7 @@ pub async fn try_modules<'a>(
         };
         let module = factory.build(options)?;
         let mut cx = TrialContext::new(factory.manifest().id, Arc::clone(clock));
-        cx.is_running = is_running(cx.id);
+        prepare(&mut cx);
         running.spawn(async move { (index, try_one(module, &cx).await) });
     }
     let mut done = Vec::new();

@@ -8,11 +8,11 @@ use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use axum::{BoxError, Router};
 use axum::body::HttpBody;
 use axum::http::{Method, Request};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::future::RouteFuture;
+use axum::{BoxError, Router};
 use bytes::Bytes;
 use futures_util::future::Either;
 use tower::Service;

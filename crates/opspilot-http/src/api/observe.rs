@@ -45,10 +45,7 @@ pub(super) async fn observe(
     let span = span(&request, &seen.id);
     let response = pass(&state, request, next).instrument(span.clone()).await;
     let response = seen.finish(&state, response, &method, uri.path());
-    span.record(
-        "http.response.status_code",
-        response.status().as_u16(),
-    );
+    span.record("http.response.status_code", response.status().as_u16());
     if response.status().is_server_error() {
         span.record("otel.status_code", "ERROR");
     }

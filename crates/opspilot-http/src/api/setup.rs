@@ -1,20 +1,21 @@
 //! Setting a server up: what this machine offers, trying a source or a channel, the configuration as it would be, and
-//! saving it. Secrets are never taken: what is sent may refer to them, and what is shown leaves them out.
+//! saving it. Only what the dashboard's form offers is taken. Secrets are not: what is sent may name a variable, and what is
+//! shown leaves them out.
 
-mod diff;
 mod draft;
 mod flow;
+mod offered;
+mod places;
 mod readiness;
 mod save;
-mod secrets;
 mod tried;
 mod wish;
 
 use axum::body::Body;
 use axum::extract::State as Extract;
 use axum::http::HeaderMap;
-use opspilot_core::config::Fault;
-use opspilot_core::module::{Category, ConfigFile, CurrentConfig, Factory, Offer};
+use opspilot_core::config::{DiffLine, Fault, KnownModules, diff, masked};
+use opspilot_core::module::{Category, ConfigFile, CurrentConfig, Factory, Offer, TryError};
 use opspilot_core::safety::action::Digest;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -27,9 +28,8 @@ use super::problem::{Code, Problem};
 use super::routes::Shape;
 use super::state::State;
 
-use self::diff::DiffLine;
+use self::places::Places;
 use self::readiness::{Facts, Readiness};
-use self::secrets::SecretKeys;
 use self::wish::{NEW_CHANNELS, SOURCES, Wish};
 
 pub(super) use self::save::{SAVE, save};
@@ -76,7 +76,7 @@ struct SourceBody {
 #[schemars(rename = "SetupPreview")]
 struct PreviewBody {
     file: FileBody,
-    /// What would change, with some lines around it.
+    /// What would change, with some lines around it. Where lines that stay are left out, the numbers jump.
     diff: Vec<DiffLine>,
     /// Whether there is no fault.
     ok: bool,
@@ -90,9 +90,10 @@ struct PreviewBody {
 }
 
 /// What may go wrong with any change.
-const PROBLEMS: &[Code] = &[Code::NOT_NOW, Code::CONFIGURATION_INVALID];
+const PROBLEMS: &[Code] = &[Code::NOT_NOW, Code::BY_HAND, Code::CONFIGURATION_INVALID];
 
-pub(super) const SHOW: Shape = Shape::json::<SetupBody>().problems(PROBLEMS);
+pub(super) const SHOW: Shape =
+    Shape::json::<SetupBody>().problems(&[Code::NOT_NOW, Code::CONFIGURATION_INVALID]);
 pub(super) const PREVIEW: Shape = Shape::json::<PreviewBody>()
     .fields(&[SOURCES, NEW_CHANNELS])
     .problems(PROBLEMS);
@@ -130,19 +131,11 @@ pub(super) async fn preview(
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let mut fields = Fields::parse(&headers, &body::read(body, state.limits()).await?)?;
-    let wish = Wish::of(&mut fields, &state.cx.system.factories());
-    fields.finish()?;
-    let file = file(&state)?;
+    let fields = Fields::parse(&headers, &body::read(body, state.limits()).await?)?;
+    let (wish, file) = wanted(&state, fields, None).await?;
     let current = file.current().await?;
     let text = written(&wish, &current)?;
-    let keys = SecretKeys::of(&state.cx.system.factories());
-    let old = keys.masked(current.text.as_deref().unwrap_or_default());
-    let new = keys.masked(&text);
-    let compared = state.cx.tasks.blocking(move || diff::diff(&old, &new));
-    let diff = compared
-        .await
-        .map_err(|error| Problem::internal(error.to_string()))?;
+    let diff = difference(&state, current.text.clone(), text.clone()).await?;
     let (modules, faults, warnings) = match file.check(text).await {
         Ok(checked) => (checked.modules, Vec::new(), shown(&checked.warnings)),
         Err(errors) => (Vec::new(), shown(errors.faults()), shown(errors.warnings())),
@@ -156,6 +149,53 @@ pub(super) async fn preview(
         warnings,
         modules: modules.into_iter().map(str::to_owned).collect(),
     })
+}
+
+/// What somebody wants, if all of it may be set from here, and the file. Where it may not, the audit log is told that `by`
+/// asked for it.
+async fn wanted(
+    state: &State,
+    fields: Fields,
+    by: Option<&str>,
+) -> Result<(Wish, ConfigFile), Problem> {
+    let judged = judged(state, fields).await;
+    if let (Err(problem), Some(by), Ok(file)) = (&judged, by, file(state))
+        && problem.code() == Code::BY_HAND.name()
+    {
+        let why = problem.explanation().unwrap_or_default();
+        file.note_refused(by, &why).await;
+    }
+    judged
+}
+
+async fn judged(state: &State, mut fields: Fields) -> Result<(Wish, ConfigFile), Problem> {
+    let wish = Wish::of(&mut fields, &state.cx.system.factories())?;
+    fields.finish()?;
+    let file = file(state)?;
+    let (guarded, files) = (file.guarded().await?, wish.files().clone());
+    let tasks = &state.cx.tasks;
+    let judged = tasks.blocking(move || Places::of(guarded).judge(&files));
+    let judged = judged
+        .await
+        .map_err(|error| Problem::internal(error.to_string()))?;
+    judged.map_err(|refusal| Problem::of(Code::BY_HAND).detail(refusal))?;
+    Ok((wish, file))
+}
+
+/// How one text becomes another, without what is secret in them.
+async fn difference(
+    state: &State,
+    old: Option<String>,
+    new: String,
+) -> Result<Vec<DiffLine>, Problem> {
+    let factories = state.cx.system.factories();
+    let known: KnownModules = factories.iter().map(Factory::config_schema).collect();
+    let work = move || {
+        let old = masked(&old.unwrap_or_default(), &known);
+        diff(&old, &masked(&new, &known))
+    };
+    let compared = state.cx.tasks.blocking(work).await;
+    compared.map_err(|error| Problem::internal(error.to_string()))
 }
 
 /// Every connector with what this machine has for it. It blocks.
@@ -212,5 +252,15 @@ impl From<opspilot_core::config::ConfigErrors> for Problem {
             .detail(errors.to_string())
             .with("faults", json!(errors.faults()))
             .with("warnings", json!(errors.warnings()))
+    }
+}
+
+impl From<TryError> for Problem {
+    fn from(error: TryError) -> Self {
+        match error {
+            TryError::Invalid(errors) => errors.into(),
+            TryError::Audit(error) => error.into(),
+            other => Self::internal(opspilot_core::error::chain(&other)),
+        }
     }
 }

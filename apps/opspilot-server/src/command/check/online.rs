@@ -46,8 +46,8 @@ async fn try_each(setup: &Setup, config: &Config) -> Result<Vec<(&'static str, T
     let (storage, provider, modules) = tokio::join!(
         opspilot_storage::trial(&config.storage, &kept),
         opspilot_http::trial(&config.auth, &asked),
-        try_modules(&setup.registry, config.enabled_modules(), &clock, |id| {
-            at_work.contains(id)
+        try_modules(&setup.registry, config.enabled_modules(), &clock, |cx| {
+            cx.is_running = at_work.contains(cx.id);
         }),
     );
     let storage = storage.into_iter().map(|trial| (STORAGE, trial));

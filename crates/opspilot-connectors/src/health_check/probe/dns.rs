@@ -33,10 +33,12 @@ pub(super) async fn probe(
         .find(|address| !found.contains(address))
     {
         let found: Vec<_> = found.iter().take(5).map(ToString::to_string).collect();
-        return Err(Failure::new(format!(
+        let message = format!(
             "DNS: `{name}` does not lead to {missing} but to {}",
             found.join(", ")
-        )));
+        );
+        let discreet = "DNS: the name does not lead where it should";
+        return Err(Failure::heard(message, discreet));
     }
     Ok(Answer::default())
 }

@@ -123,9 +123,10 @@ fn check_status(headers: &HeaderMap) -> Result<(), Failure> {
     };
     let message = text("grpc-message").unwrap_or_default();
     let separator = if message.is_empty() { "" } else { ": " };
-    Err(Failure::new(format!(
-        "gRPC status {name}{separator}{message}"
-    )))
+    Err(Failure::heard(
+        format!("gRPC status {name}{separator}{message}"),
+        "the call failed with a gRPC status other than 0",
+    ))
 }
 
 #[cfg(test)]

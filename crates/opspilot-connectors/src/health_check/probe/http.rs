@@ -106,11 +106,12 @@ pub(super) async fn probe(
             return finish(endpoint, response, end).await;
         };
         if left == 0 {
-            return Err(Failure::new(format!(
+            let message = format!(
                 "more than {} redirects, the last to `{}`",
                 endpoint.max_redirects,
                 target::host(&next.url)
-            )));
+            );
+            return Err(Failure::heard(message, "too many redirects"));
         }
         hop = next;
     }
@@ -281,25 +282,24 @@ async fn check_body(endpoint: &CheckedEndpoint, mut response: Response) -> Resul
         .as_ref()
         .filter(|expected| !text.contains(*expected))
     {
-        return Err(Failure::new(format!(
-            "the body does not contain `{expected}`"
-        )));
+        let message = format!("the body does not contain `{expected}`");
+        return Err(unexpected(message));
     }
     if let Some(pattern) = endpoint
         .matches
         .as_ref()
         .filter(|pattern| !pattern.is_match(&text))
     {
-        return Err(Failure::new(format!("the body does not match `{pattern}`")));
+        return Err(unexpected(format!("the body does not match `{pattern}`")));
     }
     if endpoint.json.is_empty() {
         return Ok(());
     }
     if is_cut {
-        return Err(Failure::new("the body is longer than 1 MiB"));
+        return Err(unexpected("the body is longer than 1 MiB"));
     }
     let body: Value =
-        serde_json::from_slice(&body).map_err(|_| Failure::new("the body is not JSON"))?;
+        serde_json::from_slice(&body).map_err(|_| unexpected("the body is not JSON"))?;
     check_json(endpoint, &body)
 }
 
@@ -309,15 +309,18 @@ fn check_json(endpoint: &CheckedEndpoint, body: &Value) -> Result<(), Failure> {
         let found = body.pointer(pointer).unwrap_or(&Value::Null);
         match &expected.equals {
             Some(value) if value != found => {
-                return Err(Failure::new(format!(
-                    "the body has no {value} at `{pointer}`"
-                )));
+                let message = format!("the body has no {value} at `{pointer}`");
+                return Err(unexpected(message));
             }
             None if found.is_null() => {
-                return Err(Failure::new(format!("the body has nothing at `{pointer}`")));
+                return Err(unexpected(format!("the body has nothing at `{pointer}`")));
             }
             Some(_) | None => {}
         }
     }
     Ok(())
+}
+
+fn unexpected(message: impl AsRef<str>) -> Failure {
+    Failure::heard(message, "the body is not as expected")
 }

@@ -52,11 +52,13 @@ pub(super) async fn probe(
     let is_found = |wanted: &String| found.iter().any(|one| is_same(record, one, wanted));
     if let Some(missing) = endpoint.records.iter().find(|wanted| !is_found(wanted)) {
         let some: Vec<_> = found.iter().take(5).cloned().collect();
-        return Err(Failure::new(format!(
+        let message = format!(
             "DNS: `{name}` has no {} record `{missing}` but {}",
             record.name(),
             some.join(", ")
-        )));
+        );
+        let discreet = "DNS: the name has other records than it should";
+        return Err(Failure::heard(message, discreet));
     }
     Ok(Answer::default())
 }

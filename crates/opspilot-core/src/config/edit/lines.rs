@@ -1,7 +1,7 @@
 //! The lines of a file, and which of them belong to an item of a list.
 
-use super::diff::{DiffLine, compare};
 use crate::config::Origin;
+use crate::config::diff::{DiffLine, compare};
 
 /// Where an item stands. Lines count from 0.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,6 +2,7 @@ mod first;
 
 use schemars::json_schema;
 
+use super::super::diff::DiffKind;
 use super::*;
 
 const FILE: &str = "\

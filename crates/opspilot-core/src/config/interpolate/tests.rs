@@ -152,3 +152,11 @@ proptest! {
         drop(filled(&text, &environment()));
     }
 }
+
+#[test]
+fn the_files_of_a_text_are_found_wherever_they_stand() {
+    let text = "a: ${file:/run/a}\n# b: \"${file:b}${file:c}\" ${A}\nd: ${file:unended\n";
+    let found = files(text, Path::new("/etc/ops"));
+    let expected = ["/run/a", "/etc/ops/b", "/etc/ops/c"].map(PathBuf::from);
+    assert_eq!(found, expected);
+}

@@ -232,6 +232,11 @@ impl Code {
         "configuration-invalid",
         "The configuration was not reloaded",
     );
+    pub(in crate::api) const BY_HAND: Self = Self::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "by-hand",
+        "It is set up in the configuration file alone",
+    );
     pub(in crate::api) const CONFIGURATION_CHANGED: Self = Self::new(
         StatusCode::CONFLICT,
         "configuration-changed",

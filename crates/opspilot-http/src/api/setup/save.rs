@@ -5,28 +5,20 @@ use axum::extract::State as Extract;
 use axum::http::{HeaderMap, StatusCode};
 use opspilot_core::error::chain;
 use opspilot_core::module::{DiskError, ReloadReport, ReplaceError, Replacement};
-use schemars::JsonSchema;
-use serde::Serialize;
 use tracing::info;
 
 use super::super::answer::{Answer, json as answer, json_with};
 use super::super::body::{self, Fields};
 use super::super::caller::Caller;
+use super::super::modules::BegunBody;
 use super::super::problem::{Code, Problem};
 use super::super::routes::{Form, Input, Reply, Shape};
 use super::super::state::State;
-use super::wish::{NEW_CHANNELS, SOURCES, Wish};
-use super::{file, written};
+use super::wish::{NEW_CHANNELS, SOURCES};
+use super::{wanted, written};
 
 /// How long a digest is.
 const DIGEST_LENGTH: usize = 64;
-
-/// A reload that goes on.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "SetupBegun")]
-struct BegunBody {
-    message: &'static str,
-}
 
 pub(in crate::api) const SAVE: Shape = Shape::json::<ReloadReport>()
     .or(Reply::json::<BegunBody>(202))
@@ -42,6 +34,7 @@ pub(in crate::api) const SAVE: Shape = Shape::json::<ReloadReport>()
     ])
     .problems(&[
         Code::NOT_NOW,
+        Code::BY_HAND,
         Code::CONFIGURATION_INVALID,
         Code::CONFIGURATION_CHANGED,
     ]);
@@ -56,7 +49,6 @@ pub(in crate::api) async fn save(
     body: Body,
 ) -> Answer {
     let mut fields = Fields::parse(&headers, &body::read(body, state.limits()).await?)?;
-    let wish = Wish::of(&mut fields, &state.cx.system.factories());
     let expected = fields.required_or_null("expected", DIGEST_LENGTH);
     let expected = match expected.flatten().map(|text| text.parse()) {
         None => None,
@@ -66,14 +58,13 @@ pub(in crate::api) async fn save(
             None
         }
     };
-    fields.finish()?;
-    let file = file(&state)?;
+    let by = caller.name();
+    let (wish, file) = wanted(&state, fields, Some(&by)).await?;
     let current = file.current().await?;
     if current.digest != expected {
         return Err(Problem::of(Code::CONFIGURATION_CHANGED));
     }
     let text = written(&wish, &current)?;
-    let by = caller.name();
     info!(actor = by, "a configuration was set up");
     let replacing = file.replace(Replacement { by, expected, text });
     match state.cx.cancel.run_until_cancelled(replacing).await {

@@ -3,16 +3,18 @@
 use axum::body::Body;
 use axum::extract::State as Extract;
 use axum::http::HeaderMap;
+use opspilot_core::module::{Attempt, Trial, Tried, TryError};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::super::answer::{Answer, json as answer};
 use super::super::body::{self, Fields};
+use super::super::caller::Caller;
 use super::super::routes::Shape;
 use super::super::state::State;
-use super::wish::{NEW_CHANNELS, SOURCES, Wish};
-use super::{PROBLEMS, file, shown, written};
+use super::wish::{NEW_CHANNELS, SOURCES};
+use super::{PROBLEMS, shown, wanted, written};
 
 /// What came of trying.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -51,41 +53,46 @@ pub(in crate::api) const TRY: Shape = Shape::json::<TriedBody>()
 /// `POST /setup/try`
 pub(in crate::api) async fn try_out(
     Extract(state): Extract<State>,
+    caller: Caller,
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let mut fields = Fields::parse(&headers, &body::read(body, state.limits()).await?)?;
-    let wish = Wish::of(&mut fields, &state.cx.system.factories());
-    fields.finish()?;
-    let file = file(&state)?;
-    let text = written(&wish, &file.current().await?)?;
-    let turn = state.turn().await;
-    let tried = file.try_out(text, wish.modules(), &state.cx.clock).await;
-    drop(turn);
-    let body = match tried {
-        Err(errors) => TriedBody {
+    let fields = Fields::parse(&headers, &body::read(body, state.limits()).await?)?;
+    let by = caller.name();
+    let (wish, file) = wanted(&state, fields, Some(&by)).await?;
+    let attempt = Attempt {
+        by,
+        text: written(&wish, &file.current().await?)?,
+        modules: wish.modules(),
+    };
+    match file.try_out(attempt, &state.cx.clock).await {
+        Ok(tried) => answer(&TriedBody::from(tried)),
+        Err(TryError::Invalid(errors)) => answer(&TriedBody {
             ok: false,
             faults: shown(errors.faults()),
             trials: Vec::new(),
-        },
-        Ok(tried) => {
-            let trials = tried.into_iter().flat_map(|one| {
-                let body = move |trial: opspilot_core::module::Trial| TrialBody {
-                    module: one.module,
-                    ok: trial.is_ok(),
-                    name: trial.name,
-                    fault: trial.fault,
-                    note: trial.note,
-                };
-                one.trials.into_iter().map(body)
-            });
-            let trials: Vec<_> = trials.collect();
-            TriedBody {
-                ok: trials.iter().all(|trial| trial.ok),
-                faults: Vec::new(),
-                trials,
-            }
+        }),
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl From<Vec<Tried>> for TriedBody {
+    fn from(tried: Vec<Tried>) -> Self {
+        let trials = tried.into_iter().flat_map(|one| {
+            let body = move |trial: Trial| TrialBody {
+                module: one.module,
+                ok: trial.is_ok(),
+                name: trial.name,
+                fault: trial.fault,
+                note: trial.note,
+            };
+            one.trials.into_iter().map(body)
+        });
+        let trials: Vec<_> = trials.collect();
+        Self {
+            ok: trials.iter().all(|trial| trial.ok),
+            faults: Vec::new(),
+            trials,
         }
-    };
-    answer(&body)
+    }
 }

@@ -4,20 +4,21 @@ use opspilot_core::module::{Category, Factory};
 use serde_json::{Map, Value, json};
 
 use super::super::body::Fields;
+use super::super::problem::{Code, Problem};
 use super::super::routes::{Form, Input};
 use super::draft::{Draft, NotBlock};
-use super::secrets::SecretKeys;
+use super::offered::{self, Files, Refusal};
 
 /// The module whose channels are added to.
 const CHANNELS: &str = "notifier.channels";
 
-/// The most channels of one request, and the most options of a source.
+/// The most channels of one request.
 const MOST: usize = 20;
 
 pub(super) const SOURCES: Input = Input::new(
     "sources",
     Form::Object,
-    "The options to set, by the id of a connector. It is switched on unless `enabled` is false.",
+    "The options to set, by the id of a connector: those of the dashboard's form, and no others. It is switched on unless `enabled` is false.",
 );
 pub(super) const NEW_CHANNELS: Input =
     Input::of::<Vec<Map<String, Value>>>("channels", "The channels to add to `notifier.channels`.");
@@ -30,41 +31,62 @@ const FIRST: &str = include_str!("../../../../../config/first.yaml");
 pub(super) struct Wish {
     sources: Vec<(&'static str, Map<String, Value>)>,
     channels: Vec<Value>,
+    files: Files,
 }
 
 impl Wish {
     /// Reads `sources` and `channels`. What is wrong with them is noted in `fields`.
-    pub(super) fn of(fields: &mut Fields, factories: &[Factory]) -> Self {
-        let keys = SecretKeys::of(factories);
+    ///
+    /// # Errors
+    /// With the first thing that is not set from here.
+    pub(super) fn of(fields: &mut Fields, factories: &[Factory]) -> Result<Self, Problem> {
         let mut wish = Self::default();
         for (id, options) in fields.object("sources").unwrap_or_default() {
-            match source(&id, options, factories, &keys) {
-                Ok(source) => wish.sources.push(source),
-                Err(fault) => fields.refuse("sources", fault),
-            }
+            let taken = wish.take_source(&id, options, factories);
+            note(fields, "sources", taken)?;
         }
         let channels = match fields.value("channels") {
             None | Some(Value::Null) => Vec::new(),
             Some(Value::Array(channels)) if channels.len() <= MOST => channels,
             Some(_) => {
-                fields.refuse(
-                    "channels",
-                    format!("write a list of at most {MOST} channels"),
-                );
+                let message = format!("write a list of at most {MOST} channels");
+                fields.refuse("channels", message);
                 Vec::new()
             }
         };
         for channel in channels {
-            let fault = match &channel {
-                Value::Object(options) => keys.fault(options),
-                _ => Some("a channel is an object".to_owned()),
-            };
-            match fault {
-                None => wish.channels.push(channel),
-                Some(fault) => fields.refuse("channels", fault),
-            }
+            let taken = offered::check_channel(&channel, &mut wish.files);
+            note(fields, "channels", taken)?;
+            wish.channels.push(channel);
         }
-        wish
+        Ok(wish)
+    }
+
+    fn take_source(
+        &mut self,
+        id: &str,
+        options: Value,
+        factories: &[Factory],
+    ) -> Result<(), Refusal> {
+        let mut known = factories.iter().map(|factory| factory.manifest());
+        let manifest =
+            known.find(|manifest| manifest.id == id && manifest.category == Category::Connector);
+        let Some(manifest) = manifest else {
+            let message = "a source is a connector: `GET /setup` names them";
+            return Err(Refusal::Wrong(message.to_owned()));
+        };
+        let Value::Object(options) = options else {
+            let message = format!("the options of `{}` are an object", manifest.id);
+            return Err(Refusal::Wrong(message));
+        };
+        offered::check_source(manifest.id, &options, &mut self.files)?;
+        self.sources.push((manifest.id, options));
+        Ok(())
+    }
+
+    /// The files that it is about.
+    pub(super) const fn files(&self) -> &Files {
+        &self.files
     }
 
     /// The modules that it is about.
@@ -100,26 +122,21 @@ impl Wish {
     }
 }
 
-fn source(
-    id: &str,
-    options: Value,
-    factories: &[Factory],
-    keys: &SecretKeys,
-) -> Result<(&'static str, Map<String, Value>), String> {
-    let mut known = factories.iter().map(|factory| factory.manifest());
-    let manifest = known
-        .find(|manifest| manifest.id == id && manifest.category == Category::Connector)
-        .ok_or("a source is a connector: `GET /setup` names them")?;
-    let Value::Object(options) = options else {
-        return Err(format!("the options of `{}` are an object", manifest.id));
-    };
-    let is_word =
-        |key: &String| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if options.len() > MOST || !options.keys().all(is_word) {
-        return Err(format!("`{}` has no such options", manifest.id));
-    }
-    match keys.fault(&options) {
-        Some(fault) => Err(format!("`{}`: {fault}", manifest.id)),
-        None => Ok((manifest.id, options)),
+/// Notes what is wrong.
+///
+/// # Errors
+/// With what is not set from here.
+fn note(
+    fields: &mut Fields,
+    field: &'static str,
+    taken: Result<(), Refusal>,
+) -> Result<(), Problem> {
+    match taken {
+        Ok(()) => Ok(()),
+        Err(Refusal::ByHand(detail)) => Err(Problem::of(Code::BY_HAND).detail(detail)),
+        Err(Refusal::Wrong(message)) => {
+            fields.refuse(field, message);
+            Ok(())
+        }
     }
 }
