@@ -961,6 +961,8 @@ export interface components {
         RuleList: {
             /** Format: uint */
             count: number;
+            /** @description The detectors that can have rules, whether they have some or not. */
+            detectors: string[];
             rules: components["schemas"]["Rule"][];
         };
         /** @description A line of an incident that the rule matches. */
@@ -1095,19 +1097,6 @@ export interface components {
             /** @description Every connector that is built in. */
             sources: components["schemas"]["SetupSource"][];
         };
-        /** @description A reload that goes on. */
-        SetupBegun: {
-            message: string;
-        };
-        /** @description What happened to a line. */
-        SetupChange: "same" | "added" | "removed" | "gap";
-        /** @description A line of a comparison. */
-        SetupDiffLine: {
-            /** @description What happened to it. */
-            change: components["schemas"]["SetupChange"];
-            /** @description The line, without secrets. */
-            text: string;
-        };
         /** @description The configuration file. */
         SetupFile: {
             /** @description The SHA-256 of what it says; `null` if there is none yet. */
@@ -1134,8 +1123,8 @@ export interface components {
         };
         /** @description The configuration as it would be. */
         SetupPreview: {
-            /** @description What would change, with some lines around it. */
-            diff: components["schemas"]["SetupDiffLine"][];
+            /** @description What would change, with some lines around it. Where lines that stay are left out, the numbers jump. */
+            diff: components["schemas"]["DiffLine"][];
             /** @description What `opspilot-server check` would find wrong. */
             faults: unknown[];
             file: components["schemas"]["SetupFile"];

@@ -11,16 +11,16 @@ pub(super) const DOCS: &str = include_str!("../../assets/docs.html");
 /// The files that they name.
 pub(super) const FILES: &[File] = &[
     File {
-        name: "app-462d451809bc.css",
+        name: "app-e290f1d8b12e.css",
         kind: "text/css; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-462d451809bc.css"),
-        brotli: include_bytes!("../../assets/app-462d451809bc.css.br"),
+        bytes: include_bytes!("../../assets/app-e290f1d8b12e.css"),
+        brotli: include_bytes!("../../assets/app-e290f1d8b12e.css.br"),
     },
     File {
-        name: "app-bed96e7f272e.js",
+        name: "app-2ae559e28882.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-bed96e7f272e.js"),
-        brotli: include_bytes!("../../assets/app-bed96e7f272e.js.br"),
+        bytes: include_bytes!("../../assets/app-2ae559e28882.js"),
+        brotli: include_bytes!("../../assets/app-2ae559e28882.js.br"),
     },
     File {
         name: "icon-fb51cec459e0.svg",
