@@ -39,4 +39,4 @@ pub use http_body_util::Full;
 pub use hyper::body::Incoming;
 pub use hyper::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 pub use hyper::{Request, Response};
-pub use tower::service_fn;
+pub use tower::{Service, service_fn};

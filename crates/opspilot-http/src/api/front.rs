@@ -15,7 +15,7 @@ use axum::routing::future::RouteFuture;
 use axum::{BoxError, Router};
 use bytes::Bytes;
 use futures_util::future::Either;
-use tower::Service;
+use opspilot_net::Service;
 
 use super::config::Options;
 use super::observe::Seen;
