@@ -133,15 +133,21 @@ function endpoints(text: string, kept: Json | undefined): Json {
     do count += 1; while (taken.has(`endpoint-${count}`));
     return `endpoint-${count}`;
   };
-  return linesOf(text).map((url) => old.find((one) => one.url === url) ?? { id: fresh(), name: url, url });
+  // Each is taken once: two may ask the same address.
+  const left = [...old];
+  const known = (url: string): Json | undefined => {
+    const at = left.findIndex((one) => one.url === url);
+    return at < 0 ? undefined : left.splice(at, 1)[0];
+  };
+  return linesOf(text).map((url) => known(url) ?? { id: fresh(), name: url, url });
 }
 
 function value(field: Field, text: string, kept?: Json): Json | undefined {
   const trimmed = text.trim();
   if (field.kind === "lines") return linesOf(text);
   if (field.kind === "urls") return endpoints(text, kept);
-  // What the file says is only replaced by something.
-  if (!trimmed) return kept === undefined || field.kind === "number" ? undefined : "";
+  // What the file says is only replaced by something: what is empty is sent, and refused.
+  if (!trimmed) return kept === undefined ? undefined : "";
   return field.kind === "number" && /^\d+$/.test(trimmed) ? Number(trimmed) : trimmed;
 }
 

@@ -1,10 +1,27 @@
 //! Addresses that nothing of OpsPilot asks unless a configuration lists them, whoever asks. And networks of addresses.
 
-mod network;
-
 use std::net::{IpAddr, Ipv4Addr};
 
-pub use network::{Network, NetworkError};
+pub use ipnet::IpNet;
+
+/// A text is no network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("neither an address nor a network such as `10.0.0.0/8`")]
+pub struct NetworkError;
+
+/// Reads a network such as `10.0.0.0/8`, or a single address. What would hold every address is no network.
+///
+/// # Errors
+/// When `text` is none.
+pub fn network(text: &str) -> Result<IpNet, NetworkError> {
+    let single = || text.parse::<IpAddr>().map(IpNet::from);
+    let network = text.parse().or_else(|_| single());
+    let network = network.map_err(|_| NetworkError)?;
+    match network.prefix_len() {
+        0 => Err(NetworkError),
+        _ => Ok(network),
+    }
+}
 
 /// Why `address` is never asked: link-local and metadata addresses of clouds, and what is no address of a host, in
 /// whatever spelling. `None` if it may be asked.
@@ -75,6 +92,42 @@ mod tests {
         }
         for host in ["127.0.0.1", "::1", "10.0.0.7", "192.0.2.1", "2001:db8::1"] {
             assert_eq!(refused(host.parse().unwrap()), None, "{host}");
+        }
+    }
+
+    #[test]
+    fn a_network_is_read_and_what_is_none_is_refused() {
+        for (text, address, expected) in [
+            ("10.1.2.3/8", "10.9.9.9", true),
+            ("10.0.0.0/8", "11.0.0.1", false),
+            ("192.0.2.7", "192.0.2.7", true),
+            ("192.0.2.7", "192.0.2.6", false),
+            ("2001:db8::/32", "2001:db8:1::1", true),
+            ("::1", "::1", true),
+            ("128.0.0.0/1", "2001:db8::1", false),
+        ] {
+            let address: IpAddr = address.parse().unwrap();
+            assert_eq!(
+                network(text).unwrap().contains(&address),
+                expected,
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            "proxy",
+            "10.0.0.0/",
+            "10.0.0.0/33",
+            "10.0.0.0/+8",
+            "10.0.0/8",
+            "0.0.0.0/0",
+            "::/0",
+            "::/129",
+            "10.0.0.1:80",
+            "[::1]",
+            " ::1",
+        ] {
+            assert_eq!(network(text), Err(NetworkError), "{text:?}");
         }
     }
 }

@@ -87,13 +87,16 @@ pub const CORE_EVENTS: &[EventKind] = &[
     EventKind::of::<DeliveryFailed>(),
 ];
 
-/// Declares the wire type of event structs, and the field that names their incident.
+/// Declares the wire type of event structs, and the field that names their incident, if there always is one or maybe.
 macro_rules! wire_types {
-    ($($event:ty => $name:literal $(about $id:ident)?),+ $(,)?) => {
+    ($($event:ty => $name:literal $(about $id:ident)? $(maybe about $maybe:ident)?),+ $(,)?) => {
         $(impl $crate::event::Event for $event {
             const TYPE: &'static str = $name;
             $(fn correlation_id(&self) -> Option<&str> {
                 Some(self.$id.as_str())
+            })?
+            $(fn correlation_id(&self) -> Option<&str> {
+                Some(self.$maybe.as_ref()?.as_str())
             })?
         })+
     };

@@ -48,6 +48,14 @@ impl Failure {
         }
     }
 
+    /// The same failure, of something that an answer led to; `discreet` does not tell of that.
+    pub(super) fn once_heard(self, discreet: &'static str) -> Self {
+        Self {
+            discreet: Some(discreet),
+            ..self
+        }
+    }
+
     /// What it is without anything that stood in an answer.
     pub(super) fn discreet(&self) -> &str {
         self.discreet.unwrap_or(&self.message)

@@ -141,7 +141,8 @@ impl RuleChanges {
         if let Some(obstacle) = preview.obstacle {
             return Err(ChangeError::Obstacle(obstacle));
         }
-        let base = self.base().await.unwrap_or(preview.base);
+        let settled = self.0.file.settled().await.ok();
+        let base = settled.and_then(|file| file.digest).unwrap_or(preview.base);
         if self.0.retire(base).await? >= WAITING {
             return Err(ChangeError::TooMany);
         }

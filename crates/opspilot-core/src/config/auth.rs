@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::secret::Secret;
 use super::span::parse_span;
-use crate::address::Network;
+use crate::address::{IpNet, network};
 
 pub use key_set::KeySet;
 pub use oidc::{GroupRole, OidcProvider, SubjectClaim};
@@ -148,9 +148,9 @@ impl Auth {
 
     /// The proxies that are believed.
     #[must_use]
-    pub fn proxies(&self) -> Vec<Network> {
+    pub fn proxies(&self) -> Vec<IpNet> {
         let names = self.trusted_proxies.iter();
-        names.filter_map(|name| name.parse().ok()).collect()
+        names.filter_map(|name| network(name).ok()).collect()
     }
 
     /// Says whether the configuration itself lets anybody in: by a key, by tokens, or by an identity provider.

@@ -7,11 +7,11 @@ use crate::clock::Timestamp;
 use crate::incident::IncidentId;
 
 super::wire_types! {
-    ActionProposed => "action.proposed",
-    ActionApproved => "action.approved",
-    ActionDenied => "action.denied",
-    ActionExecuted => "action.executed",
-    ActionWithdrawn => "action.withdrawn",
+    ActionProposed => "action.proposed" maybe about incident_id,
+    ActionApproved => "action.approved" maybe about incident_id,
+    ActionDenied => "action.denied" maybe about incident_id,
+    ActionExecuted => "action.executed" maybe about incident_id,
+    ActionWithdrawn => "action.withdrawn" maybe about incident_id,
 }
 
 /// An action waits for a person's decision.
@@ -43,6 +43,9 @@ pub struct ActionApproved {
     pub approved_by: String,
     /// Until when it may be executed.
     pub expires_at: Timestamp,
+    /// The incident it should help, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident_id: Option<IncidentId>,
 }
 
 /// A person denied an action.
@@ -56,6 +59,9 @@ pub struct ActionDenied {
     /// Why, if they said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The incident it should have helped, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident_id: Option<IncidentId>,
 }
 
 /// A proposal ended without a decision that counts: it expired, was taken back, or the gate refused it.
@@ -71,6 +77,9 @@ pub struct ActionWithdrawn {
     /// Why, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The incident it should have helped, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident_id: Option<IncidentId>,
 }
 
 /// An approved action was carried out, or failed.

@@ -125,6 +125,7 @@ impl Envelope {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ActionDenied;
     use super::*;
 
     const INCIDENT: &str = "0af76519-16cd-83dd-8448-eb211c80319c";
@@ -147,10 +148,23 @@ mod tests {
         let root = "00-0af7651916cd83dd8448eb211c80319c-8448eb211c80319c-01";
         assert_eq!(created.trace().to_string(), root);
         assert_eq!(created.trace_parent(), None);
-        let approved = about_incident("action.approved");
+        let updated = about_incident("incident.updated");
         let place = "00-0af7651916cd83dd8448eb211c80319c-8000000000000007-01";
-        assert_eq!(approved.trace().to_string(), place);
-        assert_eq!(approved.trace_parent(), Some(created.trace()));
+        assert_eq!(updated.trace().to_string(), place);
+        assert_eq!(updated.trace_parent(), Some(created.trace()));
+    }
+
+    #[test]
+    fn what_is_done_for_an_incident_is_in_its_trace() {
+        let mut denied = ActionDenied {
+            request_id: "p".into(),
+            denied_by: "ann".into(),
+            reason: None,
+            incident_id: Some(INCIDENT.into()),
+        };
+        assert_eq!(denied.correlation_id(), Some(INCIDENT));
+        denied.incident_id = None;
+        assert_eq!(denied.correlation_id(), None);
     }
 
     #[test]

@@ -130,6 +130,15 @@ impl ConfigFile {
         .await
     }
 
+    /// As [`ConfigFile::current`], once no replacement is under way, whose text may be taken back.
+    ///
+    /// # Errors
+    /// When there is a file that cannot be read.
+    pub async fn settled(&self) -> Result<CurrentConfig, ConfigErrors> {
+        let _turn = self.0.turn.lock().await;
+        self.current().await
+    }
+
     /// What `opspilot-server check` would say of `text` in the file's place. No secret is part of it.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName};
-use opspilot_core::address::Network;
+use opspilot_core::address::IpNet;
 use opspilot_core::config::Auth;
 use opspilot_net::Peer;
 
@@ -16,7 +16,7 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The proxies of `auth.trustedProxies`.
 #[derive(Debug)]
-pub(super) struct Proxies(Vec<Network>);
+pub(super) struct Proxies(Vec<IpNet>);
 
 impl Proxies {
     /// Those that `auth` names, if credentials are asked for.
@@ -44,7 +44,7 @@ impl Proxies {
         let mut client = peer.to_canonical();
         let lines = headers.get_all(FORWARDED_FOR).iter().rev();
         let mut hops = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
-        while self.0.iter().any(|network| network.holds(client)) {
+        while self.0.iter().any(|network| network.contains(&client)) {
             let Some(address) = hops.next().and_then(address) else {
                 break;
             };

@@ -17,10 +17,10 @@ pub(super) const FILES: &[File] = &[
         brotli: include_bytes!("../../assets/app-e290f1d8b12e.css.br"),
     },
     File {
-        name: "app-2ae559e28882.js",
+        name: "app-ee2e3dac6660.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-2ae559e28882.js"),
-        brotli: include_bytes!("../../assets/app-2ae559e28882.js.br"),
+        bytes: include_bytes!("../../assets/app-ee2e3dac6660.js"),
+        brotli: include_bytes!("../../assets/app-ee2e3dac6660.js.br"),
     },
     File {
         name: "icon-fb51cec459e0.svg",

@@ -98,7 +98,12 @@ pub(super) async fn probe(
     };
     let mut end: Option<Timestamp> = None;
     for left in (0..=endpoint.max_redirects).rev() {
-        let response = hop.send(network, endpoint).await?;
+        let is_first = left == endpoint.max_redirects;
+        let response = hop.send(network, endpoint).await;
+        let response = response.map_err(|failure| match is_first {
+            true => failure,
+            false => failure.once_heard("the redirect leads to where no answer comes from"),
+        })?;
         let own_end = certificate_end(&response);
         end = end.into_iter().chain(own_end).min();
         let next = hop.after(&response, first, &network.reach)?;

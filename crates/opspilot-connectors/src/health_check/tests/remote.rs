@@ -15,13 +15,17 @@ async fn trials(yaml: &str, is_remote: bool) -> Vec<Trial> {
 
 /// A server that gives everybody the same answer.
 async fn server() -> u16 {
+    let body = "{\"password\": \"s3cret\"}";
+    let length = body.len();
+    answering(format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    ))
+    .await
+}
+
+async fn answering(answer: String) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let body = "{\"password\": \"s3cret\"}";
-    let answer = format!(
-        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    );
     #[expect(
         clippy::disallowed_methods,
         reason = "it ends with the runtime of the test"
@@ -83,4 +87,24 @@ async fn nothing_that_an_answer_said_is_told() {
     let status = format!("endpoints: [{{id: e, name: E, {url}, expectedStatus: 404}}]");
     let told = trials(&status, true).await.remove(0);
     assert_eq!(told.fault.unwrap(), "answered 200 OK, expected 404");
+}
+
+#[tokio::test]
+async fn where_a_redirect_leads_is_not_told() {
+    for place in [
+        "http://s3cret.invalid/",
+        "http://169.254.169.254/s3cret",
+        "http://127.0.0.1:1/s3cret",
+    ] {
+        let head = format!(
+            "HTTP/1.1 302 Found\r\nLocation: {place}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+        let yaml = format!(
+            "endpoints: [{{id: e, name: E, url: 'http://127.0.0.1:{}/'}}]",
+            answering(head).await
+        );
+        let told = trials(&yaml, true).await.remove(0);
+        let expected = "the redirect leads to where no answer comes from";
+        assert_eq!(told.fault.unwrap(), expected, "{place}");
+    }
 }

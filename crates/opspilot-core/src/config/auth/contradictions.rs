@@ -4,7 +4,7 @@ use super::super::fault::{Fault, KeyPath, Origin};
 use super::super::span::parse_span;
 use super::super::tree::Node;
 use super::{Auth, JwtAlgorithm, KeySet};
-use crate::address::Network;
+use crate::address::network;
 
 impl Auth {
     /// What is wrong between keys that are each right for themselves.
@@ -79,7 +79,7 @@ impl Auth {
 
     fn check_proxies(&self, faults: &mut Faults<'_>) {
         for name in &self.trusted_proxies {
-            if let Err(error) = name.parse::<Network>() {
+            if let Err(error) = network(name) {
                 let message = format!("`{name}` is {error}");
                 faults.add(
                     "trustedProxies",

@@ -68,7 +68,7 @@ impl ConfigFile {
     }
 
     /// Notes in the audit log that `by` was refused to have a configuration tried or saved: `why` names what was refused
-    /// and repeats no value.
+    /// and repeats no value but a path.
     pub async fn note_refused(&self, by: &str, why: &str) {
         let record = Record::new("setup.refused", by)
             .target(self.path().display().to_string())

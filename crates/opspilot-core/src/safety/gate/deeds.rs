@@ -124,6 +124,7 @@ impl Decide {
             request_id: proposal.id.clone(),
             approved_by: self.by.subject().to_owned(),
             expires_at: proposal.expires_at,
+            incident_id: proposal.incident_id.clone(),
         });
         Ok(Decided {
             proposal,
@@ -139,6 +140,7 @@ impl Decide {
             request_id: proposal.id.clone(),
             denied_by: self.by.subject().to_owned(),
             reason: self.said.reason,
+            incident_id: proposal.incident_id.clone(),
         });
         Ok(Decided {
             proposal,

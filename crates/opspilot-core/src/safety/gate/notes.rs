@@ -148,6 +148,7 @@ pub(super) fn withdrawn(proposal: &Proposal) -> ActionWithdrawn {
         status: proposal.status.as_str().to_owned(),
         ended_by: ended.by,
         reason: ended.reason,
+        incident_id: proposal.incident_id.clone(),
     }
 }
 

@@ -38,12 +38,19 @@ const NO_ROLE: &str = "no-role";
 const LIMITED: &str = "limited";
 
 /// `GET /session/oidc`
-pub(in crate::api) async fn begin(Extract(state): Extract<State>, site: Site) -> Answer {
+///
+/// It ends the session that the browser has, if any: on the way back from the issuer, another site, no browser shows it.
+pub(in crate::api) async fn begin(
+    Extract(state): Extract<State>,
+    site: Site,
+    headers: HeaderMap,
+) -> Answer {
     let oidc = offered(&state)?;
     let redirect = redirect(&state, &site);
     match oidc.begin(&redirect, state.cx.clock.now()).await {
         Ok(begun) => {
             note(&state, None);
+            super::end_before(&state, site.cookie, &headers).await?;
             let kept = site.cookie.begin_flow(&begun.cookie);
             let kept = kept.ok_or_else(|| Problem::internal("a flow that fits no header"))?;
             with_cookie(send(&begun.location)?, kept)
@@ -89,7 +96,6 @@ pub(in crate::api) async fn end(
     };
     attempt.forgive();
     note(&state, None);
-    super::end_before(&state, site.cookie, &headers).await?;
     let response = enter(&state, (&identity, source), (address, site.cookie)).await?;
     with_cookie(response, site.cookie.end_flow())
 }

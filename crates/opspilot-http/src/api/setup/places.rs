@@ -19,16 +19,23 @@ use super::offered::Files;
 use self::steps::{Step, may_enter, may_match, steps};
 
 /// Folders that hold secrets, devices or the state of processes (Filesystem Hierarchy Standard 3.0; systemd.exec(5),
-/// "Credentials"; Docker and Kubernetes mount secrets below `/run/secrets` and `/var/run/secrets`).
-const SYSTEM: [&str; 8] = [
+/// "Credentials"; Docker and Kubernetes mount secrets below `/run/secrets` and `/var/run/secrets`, the kubelet keeps those
+/// of its pods, the usual driver mounts them below `/mnt/secrets-store`; Debian copies `/etc/shadow` to `/var/backups`).
+const SYSTEM: [&str; 14] = [
+    "/boot",
     "/dev",
     "/etc",
+    "/mnt/secrets-store",
     "/proc",
     "/root",
     "/run/credentials",
     "/run/secrets",
+    "/run/user",
     "/sys",
+    "/var/backups",
+    "/var/lib/kubelet",
     "/var/run/secrets",
+    "/var/spool",
 ];
 
 /// What a channel's file is called.

@@ -34,6 +34,7 @@ fn approved(event: &Envelope) -> Option<String> {
         request_id,
         approved_by,
         expires_at,
+        ..
     } = &*read::<ActionApproved>(event)?;
     Some(format!(
         "by {approved_by}, valid until {expires_at} [{request_id}]"
@@ -45,6 +46,7 @@ fn denied(event: &Envelope) -> Option<String> {
         request_id,
         denied_by,
         reason,
+        ..
     } = &*read::<ActionDenied>(event)?;
     Some(format!(
         "by {denied_by}{} [{request_id}]",
@@ -58,6 +60,7 @@ fn withdrawn(event: &Envelope) -> Option<String> {
         status,
         ended_by,
         reason,
+        ..
     } = &*read::<ActionWithdrawn>(event)?;
     let reason = because(reason.as_deref());
     Some(format!("{status} by {ended_by}{reason} [{request_id}]"))

@@ -80,6 +80,7 @@ async fn what_becomes_of_an_action_is_said_in_words() {
         status: "expired".into(),
         ended_by: "core".into(),
         reason: None,
+        incident_id: None,
     };
     let line = shown(Publication::new().event(withdrawn), false).await;
     assert!(

@@ -188,7 +188,12 @@ fn only_new_files_and_lines_of_json_are_appended_to() {
     ] {
         site.writes(&site.at(path), false);
     }
-    for path in ["/etc/cron.d/x.jsonl", concat!("/root", "/x.jsonl"), "/dev/x.jsonl", ""] {
+    for path in [
+        "/etc/cron.d/x.jsonl",
+        concat!("/root", "/x.jsonl"),
+        "/dev/x.jsonl",
+        "",
+    ] {
         site.writes(path, false);
     }
 }

@@ -5,162 +5,17 @@ mod forged;
 mod issuer;
 mod outage;
 mod trial;
+mod world;
 
 use std::time::Duration;
 
-use opspilot_core::config::{Auth, GroupRole, OidcProvider, Role, Secret, SubjectClaim};
-use reqwest::Url;
+use opspilot_core::config::{Auth, OidcProvider, Role, SubjectClaim};
 use serde_json::{Value, json};
 
-use self::issuer::{CLIENT, Issuer, SECRET, Script, Signer};
+use self::issuer::Signer;
+use self::world::{Visit, WHO, World, assert_back, cookie_of, provider};
 use super::{CONFIGURED, auth};
-use crate::api::tests::{Fixture, Setup};
 use crate::auth::testing::{ec_jwk, p256};
-use opspilot_net::testing::Reply;
-
-const WHO: &str = "GET /api/session";
-
-/// A server whose people sign in at an issuer of ours.
-struct World {
-    api: Fixture,
-    issuer: Issuer,
-}
-
-/// A browser on its way through the issuer.
-struct Visit {
-    cookie: String,
-    location: Url,
-}
-
-impl World {
-    async fn new() -> Self {
-        Self::with(|_| ()).await
-    }
-
-    async fn with(change: impl FnOnce(&mut OidcProvider)) -> Self {
-        let (issuer, listener) = Issuer::bind().await;
-        let mut provider = provider(&issuer);
-        change(&mut provider);
-        let api = Fixture::with(Setup {
-            auth: Auth {
-                oidc: Some(provider),
-                allowed_hosts: vec!["ops.example.org".into()],
-                ..auth()
-            },
-            ..Setup::default()
-        })
-        .await;
-        issuer.serve(listener, &api);
-        Self { api, issuer }
-    }
-
-    fn say(&self, change: impl FnOnce(&mut Script)) {
-        change(&mut self.issuer.script());
-    }
-
-    async fn begin_reply(&self) -> Reply {
-        self.api.get("/session/oidc").await
-    }
-
-    async fn begin(&self) -> Visit {
-        Visit::of(&self.begin_reply().await)
-    }
-
-    async fn come_back(&self, cookie: &str, query: &str) -> Reply {
-        let head = format!("GET /api/session/oidc/callback?{query}");
-        self.api.ask(&[&head, cookie], b"").await
-    }
-
-    /// From the button to the answer.
-    async fn sign_in(&self) -> Reply {
-        let visit = self.begin().await;
-        let query = self.issuer.sign_in(&visit.location);
-        self.come_back(&visit.cookie, &query).await
-    }
-
-    async fn is_in(&self, cookie: &str) -> bool {
-        self.api.status(WHO, cookie).await == 200
-    }
-
-    /// How often the issuer was asked for `path`.
-    fn asked(&self, path: &str) -> usize {
-        self.issuer.script().asked.get(path).copied().unwrap_or(0)
-    }
-
-    /// Plays that a while goes by.
-    async fn wait(time: Duration) {
-        tokio::time::pause();
-        tokio::time::advance(time).await;
-        tokio::time::resume();
-    }
-
-    /// The reason of the latest refusal in the audit log.
-    async fn reason(&self) -> String {
-        let is_there = |entry: &opspilot_core::safety::audit::Entry| entry.action == "auth.refused";
-        let audit = self.api.audit(|all| all.iter().any(is_there)).await;
-        let entry = audit.iter().find(|entry| is_there(entry)).unwrap();
-        assert_eq!(entry.target.as_deref(), Some("GET /session/oidc/callback"));
-        entry.details["reason"].as_str().unwrap().to_owned()
-    }
-}
-
-impl Visit {
-    fn of(reply: &Reply) -> Self {
-        assert_eq!(reply.status, 303, "{reply:?}");
-        let pair = reply.header("set-cookie").split(';').next().unwrap();
-        Self {
-            cookie: format!("Cookie: {pair}"),
-            location: reply.header("location").parse().unwrap(),
-        }
-    }
-
-    fn asked(&self, name: &str) -> String {
-        let mut pairs = self.location.query_pairs();
-        let found = pairs.find(|(key, _)| key == name);
-        found.unwrap().1.into_owned()
-    }
-}
-
-fn provider(issuer: &Issuer) -> OidcProvider {
-    let role = |group: &str, role| GroupRole {
-        group: group.into(),
-        role,
-    };
-    OidcProvider {
-        issuer: issuer.script().url.clone(),
-        client_id: CLIENT.into(),
-        client_secret: Some(Secret::new(SECRET.into())),
-        name: "Example".into(),
-        scopes: vec!["openid".into(), "groups".into()],
-        subject_claim: SubjectClaim::Sub,
-        groups_claim: "groups".into(),
-        roles: vec![role("ops", Role::Operator), role("root", Role::Admin)],
-        default_role: None,
-    }
-}
-
-/// The header with the session's cookie of a browser that came in.
-fn cookie_of(reply: &Reply) -> String {
-    assert_eq!(
-        (reply.status, reply.header("location")),
-        (303, "/"),
-        "{reply:?}"
-    );
-    let cookies = reply.header("set-cookie").lines();
-    let mut sessions = cookies.filter(|cookie| cookie.contains("opspilot_session="));
-    let cookie = sessions.next().unwrap();
-    assert!(cookie.ends_with("HttpOnly; SameSite=Strict"), "{cookie}");
-    format!("Cookie: {}", cookie.split(';').next().unwrap())
-}
-
-/// Asserts that a browser was sent back to the sign-in page with `word` and no session.
-fn assert_back(reply: &Reply, word: &str, what: &str) {
-    let expected = format!("/?signin={word}");
-    let found = (reply.status, reply.header("location"));
-    assert_eq!(found, (303, expected.as_str()), "{what}");
-    let cookies = reply.header("set-cookie");
-    assert!(!cookies.contains("opspilot_session"), "{what}: {cookies}");
-}
 
 #[tokio::test]
 async fn a_person_signs_in_at_the_issuer_and_has_the_role_of_their_groups() {
@@ -421,4 +276,18 @@ async fn without_an_issuer_there_is_nothing() {
         assert_eq!(api.get(path).await.problem(), (409, "no-oidc".into()));
     }
     assert_eq!(api.get("/session/methods").await.json().get("oidc"), None);
+}
+
+#[tokio::test]
+async fn whoever_signs_in_again_leaves_no_session_behind() {
+    let it = World::new().await;
+    let before = cookie_of(&it.sign_in().await);
+    assert!(it.is_in(&before).await);
+    // On the way back the browser shows no session: the issuer is another site.
+    let begun = it.api.ask(&["GET /api/session/oidc", &before], b"").await;
+    assert!(!it.is_in(&before).await);
+    let visit = Visit::of(&begun);
+    let query = it.issuer.sign_in(&visit.location);
+    let after = cookie_of(&it.come_back(&visit.cookie, &query).await);
+    assert!(it.is_in(&after).await);
 }
