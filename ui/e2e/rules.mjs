@@ -164,6 +164,39 @@ export async function rules({ test, site, browser, shot, signIn, clean }) {
     await clean(anna);
   });
 
+  await test("what administers the server wants a sign-in of a moment ago, and loses nothing meanwhile", async () => {
+    let isOld = true;
+    // As the server answers after a quarter of an hour.
+    const old = { status: 403, contentType: "application/problem+json", body: JSON.stringify({ code: "sign-in-again", title: "Sign in again" }) };
+    await anna.route("**/api/rules/changes", (route) => (isOld && route.request().method() === "POST" ? route.fulfill(old) : route.continue()));
+    await anna.goto("/rules");
+    await anna.getByRole("button", { name: "Edit deploy" }).click();
+    await rule(anna).fill((await rule(anna).inputValue()).replace("severity: info", "severity: critical"));
+    await anna.getByText("The rule is sound.").waitFor();
+    await anna.getByRole("button", { name: "Show what changes" }).click();
+    await anna.getByLabel("Reason").fill("deploys are critical");
+    const propose = anna.getByRole("button", { name: "Propose change" });
+    await propose.click();
+    const asked = anna.getByRole("dialog", { name: "Sign in again" });
+    await asked.getByRole("button", { name: "Sign in", exact: true }).waitFor();
+    await shot(anna, "55-sign-in-again");
+    assert.deepEqual(await browser.faults(anna), [], "axe");
+    await asked.getByRole("button", { name: "Cancel" }).click();
+    await anna.locator(".faults").getByText("Sign in again").waitFor();
+    await propose.click();
+    const byKey = asked.getByRole("button", { name: "Use an API key" });
+    await asked.getByRole("button", { name: "Sign in", exact: true }).waitFor();
+    if (await byKey.count()) await byKey.click();
+    await asked.getByLabel("API key").fill(site.keys.anna);
+    isOld = false;
+    await asked.getByRole("button", { name: "Sign in", exact: true }).click();
+    await card(anna, "deploys are critical").waitFor();
+    assert.equal(await asked.count(), 0);
+    await anna.unroute("**/api/rules/changes");
+    await until("the page is live again", async () => (await anna.getByText("live", { exact: true }).count()) > 0);
+    await clean(anna);
+  });
+
   await test("an operator and a viewer see what they may, and change no rule", async () => {
     const otto = await browser.page(site);
     await signIn(otto, "otto", "/rules");

@@ -30,10 +30,16 @@ export class Problem extends Error {
 
 let csrf = "";
 let signedOut: () => void = () => undefined;
+let signInAgain: () => Promise<boolean> = async () => false;
 
 /** Calls `then` when the server does not know the caller any more. */
 export function onSignedOut(then: () => void): void {
   signedOut = then;
+}
+
+/** Calls `then` when something needs a sign-in of a moment ago; it says whether there was one. */
+export function onSignInAgain(then: () => Promise<boolean>): void {
+  signInAgain = then;
 }
 
 async function problem(response: Response): Promise<Problem> {
@@ -69,7 +75,9 @@ async function ask(method: string, path: string, body?: unknown, more: HeadersIn
   }
   if (response.ok) return response;
   if (response.status === 401 && path !== "/session") signedOut();
-  throw await problem(response);
+  const found = await problem(response);
+  if (found.code === "sign-in-again" && (await signInAgain())) return ask(method, path, body, more, patience);
+  throw found;
 }
 
 export async function get<T>(path: string): Promise<T> {

@@ -1,7 +1,7 @@
 import { render } from "preact";
 import { useEffect } from "preact/hooks";
 
-import { onSignedOut } from "./api";
+import { onSignedOut, onSignInAgain } from "./api";
 import { begin, enter, leave } from "./data";
 import { bind, press } from "./keys";
 import { show } from "./settings";
@@ -15,13 +15,14 @@ import { Empty, Link } from "./views/parts";
 import { Rules } from "./views/rules";
 import { SetUp } from "./views/setup";
 import { Shell } from "./views/shell";
-import { SignIn } from "./views/signin";
+import { SignIn, SignInAgain } from "./views/signin";
 import { Sources } from "./views/sources";
 
 function App() {
   const who = useStore((state) => state.who);
   const path = useStore((state) => state.path);
   const link = useStore((state) => state.link);
+  const again = useStore((state) => state.again);
   useEffect(() => bind([
     { keys: "g i", says: "Go to the incidents", run: () => go("/") },
     { keys: "g a", says: "Go to the approvals", run: () => go("/approvals") },
@@ -37,7 +38,12 @@ function App() {
     return <main class="signin"><Empty title={link === "lost" ? "The server cannot be reached; trying again…" : "Opening…"} /></main>;
   }
   if (who === null) return <SignIn enter={enter} />;
-  return <Shell><View path={path} /></Shell>;
+  return (
+    <>
+      <Shell><View path={path} /></Shell>
+      {again && <SignInAgain answer={again} />}
+    </>
+  );
 }
 
 function View({ path }: { path: string }) {
@@ -53,6 +59,7 @@ function View({ path }: { path: string }) {
 
 show();
 onSignedOut(leave);
+onSignInAgain(() => new Promise((answer) => set({ again: (isIn) => { set({ again: null }); answer(isIn); } })));
 addEventListener("popstate", arrived);
 addEventListener("keydown", press);
 const root = document.getElementById("app");

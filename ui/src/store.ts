@@ -43,6 +43,8 @@ export interface State {
   query: string;
   help: boolean;
   palette: boolean;
+  /** Whom to tell whether somebody signed in again, while that is asked. */
+  again: ((isIn: boolean) => void) | null;
 }
 
 const state: State = {
@@ -68,6 +70,7 @@ const state: State = {
   query: location.search,
   help: false,
   palette: false,
+  again: null,
 };
 
 const watchers = new Set<() => void>();

@@ -1,6 +1,8 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import { BASE, signIn, ways } from "../api";
+import { enter, leave } from "../data";
+import { now, set } from "../store";
 import type { Credential, Ways, Who } from "../types";
 import { Empty, Text } from "./parts";
 
@@ -27,30 +29,58 @@ function outcome(): string {
   return OUTCOMES[word] ?? "";
 }
 
-/** The way in. What is typed is sent once and never kept here. */
+/** The way in. */
 export function SignIn({ enter }: Enter) {
-  const [offered, offer] = useState<Ways>();
-  const [byKey, choose] = useState(false);
   const [told] = useState(outcome);
-  useEffect(() => {
-    ways().then(offer, () => offer(KEY_ALONE));
-  }, []);
-  if (!offered) return <main class="signin"><Empty title="Opening…" /></main>;
-  const withKey = byKey || !offered.password;
   return (
     <main class="signin">
       <div class="ways">
         <h1>OpsPilot</h1>
         {told && <p class="trouble" role="alert">{told}</p>}
-        {offered.oidc && <ByProvider {...offered.oidc} />}
-        {withKey ? <ByKey key="key" enter={enter} /> : <ByPassword key="password" enter={enter} />}
-        {offered.password && (
-          <button type="button" class="button plain" onClick={() => choose(!byKey)}>
-            {withKey ? "Use a password" : "Use an API key"}
-          </button>
-        )}
+        <WaysIn enter={enter} />
       </div>
     </main>
+  );
+}
+
+/** Asks whoever is in already to show again who they are. */
+export function SignInAgain({ answer }: { answer(isIn: boolean): void }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => dialog.current?.showModal(), []);
+  const came = (who: Who): void => {
+    if (who.subject === now().who?.subject) set({ who });
+    else { leave(); enter(who); }
+    answer(true);
+  };
+  return (
+    <dialog ref={dialog} class="ask-first" aria-labelledby="again" onClose={() => answer(false)}>
+      <h2 id="again">Sign in again</h2>
+      <p class="lead">This changes who may do what, or what the server does by itself, and you signed in a while ago.</p>
+      <div class="ways"><WaysIn enter={came} /></div>
+      <div class="deeds"><button type="button" class="button" onClick={() => dialog.current?.close()}>Cancel</button></div>
+    </dialog>
+  );
+}
+
+/** The forms. What is typed is sent once and never kept here. */
+function WaysIn({ enter }: Enter) {
+  const [offered, offer] = useState<Ways>();
+  const [byKey, choose] = useState(false);
+  useEffect(() => {
+    ways().then(offer, () => offer(KEY_ALONE));
+  }, []);
+  if (!offered) return <Empty title="Opening…" />;
+  const withKey = byKey || !offered.password;
+  return (
+    <>
+      {offered.oidc && <ByProvider {...offered.oidc} />}
+      {withKey ? <ByKey key="key" enter={enter} /> : <ByPassword key="password" enter={enter} />}
+      {offered.password && (
+        <button type="button" class="button plain" onClick={() => choose(!byKey)}>
+          {withKey ? "Use a password" : "Use an API key"}
+        </button>
+      )}
+    </>
   );
 }
 

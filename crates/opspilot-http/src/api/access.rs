@@ -3,7 +3,8 @@
 //! A request shows one credential: the first of `Authorization: Bearer` (a token, or a stored key), `X-API-Key`, and the
 //! session's cookie. If that one is bad the answer is 401, whatever else the request carries; a query string is never looked at.
 //! Then the row decides: too small a role, or the wrong kind of caller, is 403. A change that comes with a cookie must
-//! also carry the session's `X-CSRF-Token`, which no other site can read.
+//! also carry the session's `X-CSRF-Token`, which no other site can read, and what administers the server needs a session
+//! that began within the last quarter of an hour.
 
 mod cookie;
 mod credential;
@@ -14,6 +15,7 @@ mod trail;
 mod way;
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use axum::extract::{Request, State as Extract};
 use axum::http::HeaderMap;
@@ -41,6 +43,9 @@ use self::paths::PublicPaths;
 
 /// The header that carries a session's CSRF token.
 const CSRF: &str = "x-csrf-token";
+
+/// How long after a sign-in a session is enough for what is critical.
+const FRESH: Duration = Duration::from_mins(15);
 
 /// What decides who may do what.
 #[derive(Debug)]
@@ -173,6 +178,7 @@ impl Door {
         };
         self.check_csrf(headers, &caller)?;
         self.authorise(&caller)?;
+        self.check_fresh(&caller)?;
         Ok(Some(caller))
     }
 
@@ -198,6 +204,7 @@ impl Door {
                 let open = OpenSession {
                     id: session.id.clone(),
                     csrf: token.csrf(),
+                    began: session.created_at,
                 };
                 self.state.note_key(&session.source);
                 self.state.note_session(session);
@@ -237,6 +244,19 @@ impl Door {
         let subject = caller.identity().subject();
         self.write("auth.forbidden", caller.address(), subject, role_name(role));
         Err(Problem::of(Code::FORBIDDEN))
+    }
+
+    /// A browser that was left open must not be enough to change who may do what: somebody has to sign in again.
+    fn check_fresh(&self, caller: &Caller) -> Result<(), Problem> {
+        let now = self.state.cx.clock.now();
+        let is_old = |session: &OpenSession| now.since(session.began) >= FRESH;
+        if !self.route.is_critical() || !caller.session().is_some_and(is_old) {
+            return Ok(());
+        }
+        self.state.metrics().refused(Refusal::Credential);
+        let subject = caller.identity().subject();
+        self.write("auth.refused", caller.address(), subject, "sign-in-again");
+        Err(Problem::of(Code::SIGN_IN_AGAIN))
     }
 
     fn refuse(&self, address: IpAddr, reason: &str) -> Problem {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use opspilot_core::clock::Timestamp;
 use opspilot_core::safety::identity::Identity;
 
 use super::problem::Problem;
@@ -25,6 +26,8 @@ pub(super) struct OpenSession {
     pub(super) id: String,
     /// What a page must send with each change.
     pub(super) csrf: String,
+    /// When somebody signed in.
+    pub(super) began: Timestamp,
 }
 
 impl Caller {

@@ -11,16 +11,16 @@ pub(super) const DOCS: &str = include_str!("../../assets/docs.html");
 /// The files that they name.
 pub(super) const FILES: &[File] = &[
     File {
-        name: "app-e290f1d8b12e.css",
+        name: "app-cba6bf9d6eda.css",
         kind: "text/css; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-e290f1d8b12e.css"),
-        brotli: include_bytes!("../../assets/app-e290f1d8b12e.css.br"),
+        bytes: include_bytes!("../../assets/app-cba6bf9d6eda.css"),
+        brotli: include_bytes!("../../assets/app-cba6bf9d6eda.css.br"),
     },
     File {
-        name: "app-ee2e3dac6660.js",
+        name: "app-0fcc0200344d.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-ee2e3dac6660.js"),
-        brotli: include_bytes!("../../assets/app-ee2e3dac6660.js.br"),
+        bytes: include_bytes!("../../assets/app-0fcc0200344d.js"),
+        brotli: include_bytes!("../../assets/app-0fcc0200344d.js.br"),
     },
     File {
         name: "icon-fb51cec459e0.svg",
@@ -35,9 +35,9 @@ pub(super) const FILES: &[File] = &[
         brotli: include_bytes!("../../assets/docs-3697e1135c17.css.br"),
     },
     File {
-        name: "docs-0b7702fdd3f5.js",
+        name: "docs-361af7d83a02.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/docs-0b7702fdd3f5.js"),
-        brotli: include_bytes!("../../assets/docs-0b7702fdd3f5.js.br"),
+        bytes: include_bytes!("../../assets/docs-361af7d83a02.js"),
+        brotli: include_bytes!("../../assets/docs-361af7d83a02.js.br"),
     },
 ];

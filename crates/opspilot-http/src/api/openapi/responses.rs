@@ -83,6 +83,9 @@ fn codes(route: &Route) -> Vec<Code> {
         if route.method != Verb::Get {
             codes.push(Code::CSRF);
         }
+        if route.is_critical() {
+            codes.push(Code::SIGN_IN_AGAIN);
+        }
     }
     if route.rate_limited {
         codes.push(Code::RATE_LIMITED);

@@ -31,6 +31,11 @@ impl Code {
         "csrf",
         "The session's `X-CSRF-Token` is missing or wrong",
     );
+    pub(in crate::api) const SIGN_IN_AGAIN: Self = Self::new(
+        StatusCode::FORBIDDEN,
+        "sign-in-again",
+        "This needs a session that began a moment ago: sign in again, then ask again",
+    );
     pub(in crate::api) const CROSS_SITE: Self = Self::new(
         StatusCode::FORBIDDEN,
         "cross-site",

@@ -222,6 +222,12 @@ impl Route {
         has_role && self.kinds.contains(&kind)
     }
 
+    /// True if the row changes what decides who may do what, or what the server does by itself.
+    pub(in crate::api) fn is_critical(&self) -> bool {
+        let tells_only = self.method == Verb::Get || self.path.ends_with("/preview");
+        self.role == Role::Admin && !tells_only
+    }
+
     /// True if the row is a change that a caller may ask for twice with one `Idempotency-Key`.
     pub(in crate::api) fn is_once(&self) -> bool {
         self.method != Verb::Get && !self.is_secret && self.role != Role::Anyone

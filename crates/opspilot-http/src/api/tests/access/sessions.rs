@@ -179,6 +179,30 @@ async fn whoever_signs_in_again_leaves_no_session_behind() {
 }
 
 #[tokio::test]
+async fn an_old_session_is_not_enough_to_administer() {
+    let api = guarded().await;
+    let reload = async |browser: &Browser| {
+        let head = ["POST /api/reload", &browser.cookie, &browser.csrf];
+        api.ask(&head, b"").await.problem().1
+    };
+    let browser = log_in(&api, CONFIGURED).await;
+    assert_ne!(reload(&browser).await, "sign-in-again");
+    api.clock.advance(Duration::from_mins(15));
+    assert_eq!(reload(&browser).await, "sign-in-again");
+    assert_eq!(api.status(WHO, &browser.cookie).await, 200, "it goes on");
+    let preview = [
+        "POST /api/rules/changes/preview",
+        &browser.cookie,
+        &browser.csrf,
+    ];
+    assert_ne!(api.ask(&preview, b"{}").await.problem().1, "sign-in-again");
+    let key = api.ask(&["POST /api/reload", CONFIGURED], b"").await;
+    assert_ne!(key.problem().1, "sign-in-again", "a key is shown each time");
+    let again = try_log_in(&api, CONFIGURED, &[&browser.cookie]).await;
+    assert_ne!(reload(&Browser::of(&again)).await, "sign-in-again");
+}
+
+#[tokio::test]
 async fn a_session_ends_when_it_is_idle_and_after_its_time() {
     let api = guarded().await;
     let idle = log_in(&api, CONFIGURED).await;
