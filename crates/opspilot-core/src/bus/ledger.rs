@@ -8,22 +8,21 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use super::lanes::Lanes;
 use super::pace::Pace;
-use super::publication::{Draft, Publication};
+use super::publication::Draft;
+use super::submission::Submission;
 use super::tx::{MAX_DEPTH, RETRY, Tx};
 use super::{Inner, PublishError};
 use crate::error::chain;
 use crate::event::{Envelope, EventId, Header};
 use crate::health::HealthStatus;
 use crate::journal::Journal;
-use crate::signal::Ack;
 use crate::storage::{StorageError, WriteBatch};
 
 /// The most submissions and events that are stored as one group.
@@ -34,45 +33,6 @@ const TRIM_EVERY: u64 = 512;
 
 /// How many events the journal keeps for a consumer that does not keep up.
 const JOURNAL_LIMIT: u64 = 100_000;
-
-/// A request to the ledger. Dropping it unfinished fails its acknowledgement.
-pub(super) struct Submission {
-    pub(super) source: Arc<str>,
-    pub(super) publication: Publication,
-    pub(super) work: Option<Box<dyn ErasedWork>>,
-    pub(super) forget: Option<Arc<str>>,
-    pub(super) done: Option<oneshot::Sender<Result<(), PublishError>>>,
-    /// The place of its events among those that wait.
-    pub(super) room: Option<OwnedSemaphorePermit>,
-}
-
-/// Work inside of a transaction, see [`super::Work`].
-#[async_trait]
-pub(super) trait ErasedWork: Send {
-    async fn run(&mut self, tx: &mut Tx);
-}
-
-impl Submission {
-    fn finish(mut self, result: Result<(), PublishError>) {
-        let ack: Option<Ack> = self.publication.ack.take();
-        if let (Some(ack), Err(_)) = (&ack, &result) {
-            ack.fail();
-        }
-        drop(ack);
-        if let Some(done) = self.done.take() {
-            // A publisher that stopped waiting does not want to know.
-            done.send(result).ok();
-        }
-    }
-}
-
-impl Drop for Submission {
-    fn drop(&mut self) {
-        if let Some(ack) = &self.publication.ack {
-            ack.fail();
-        }
-    }
-}
 
 pub(super) struct Ledger {
     pub(super) bus: Arc<Inner>,

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
-use super::ledger::{ErasedWork, Submission};
 use super::publication::Publication;
+use super::submission::{ErasedWork, Submission};
 use super::tx::Tx;
 use super::{Inner, PublishError};
 

@@ -8,6 +8,7 @@
 
 mod cookie;
 mod credential;
+mod demands;
 mod guesses;
 mod notes;
 mod paths;
@@ -15,7 +16,6 @@ mod trail;
 mod way;
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::Duration;
 
 use axum::extract::{Request, State as Extract};
 use axum::http::HeaderMap;
@@ -24,12 +24,11 @@ use axum::response::{IntoResponse as _, Response};
 use opspilot_core::config::Role as CallerRole;
 use opspilot_core::module::{Context, RunError};
 use opspilot_core::safety::identity::{Identity, Kind, Method};
-use subtle::ConstantTimeEq as _;
 
 use super::caller::{Caller, OpenSession};
 use super::metrics::Refusal;
 use super::problem::{Code, Problem};
-use super::routes::{Role, Route, Verb};
+use super::routes::{Role, Route};
 use super::state::{ApiLimits, State};
 use crate::auth::{Authenticator, Refused};
 
@@ -40,12 +39,6 @@ pub(super) use self::way::Way;
 
 use self::credential::Credential;
 use self::paths::PublicPaths;
-
-/// The header that carries a session's CSRF token.
-const CSRF: &str = "x-csrf-token";
-
-/// How long after a sign-in a session is enough for what is critical.
-const FRESH: Duration = Duration::from_mins(15);
 
 /// What decides who may do what.
 #[derive(Debug)]
@@ -213,52 +206,6 @@ impl Door {
         }
     }
 
-    fn check_csrf(&self, headers: &HeaderMap, caller: &Caller) -> Result<(), Problem> {
-        let Some(session) = caller.session().filter(|_| self.route.method != Verb::Get) else {
-            return Ok(());
-        };
-        let mut given = headers.get_all(CSRF).iter();
-        let (one, more) = (given.next(), given.next());
-        let is_right = one
-            .filter(|_| more.is_none())
-            .is_some_and(|token| bool::from(token.as_bytes().ct_eq(session.csrf.as_bytes())));
-        if is_right {
-            return Ok(());
-        }
-        self.state.metrics().refused(Refusal::Csrf);
-        self.write(
-            "auth.refused",
-            caller.address(),
-            caller.identity().subject(),
-            "csrf",
-        );
-        Err(Problem::of(Code::CSRF))
-    }
-
-    fn authorise(&self, caller: &Caller) -> Result<(), Problem> {
-        let (role, kind) = (caller.identity().role(), caller.identity().kind());
-        if self.route.admits(role, kind) {
-            return Ok(());
-        }
-        self.state.metrics().refused(Refusal::Role);
-        let subject = caller.identity().subject();
-        self.write("auth.forbidden", caller.address(), subject, role_name(role));
-        Err(Problem::of(Code::FORBIDDEN))
-    }
-
-    /// A browser that was left open must not be enough to change who may do what: somebody has to sign in again.
-    fn check_fresh(&self, caller: &Caller) -> Result<(), Problem> {
-        let now = self.state.cx.clock.now();
-        let is_old = |session: &OpenSession| now.since(session.began) >= FRESH;
-        if !self.route.is_critical() || !caller.session().is_some_and(is_old) {
-            return Ok(());
-        }
-        self.state.metrics().refused(Refusal::Credential);
-        let subject = caller.identity().subject();
-        self.write("auth.refused", caller.address(), subject, "sign-in-again");
-        Err(Problem::of(Code::SIGN_IN_AGAIN))
-    }
-
     fn refuse(&self, address: IpAddr, reason: &str) -> Problem {
         self.state.metrics().refused(Refusal::Credential);
         self.write("auth.refused", address, "", reason);
@@ -290,14 +237,6 @@ fn local(address: IpAddr) -> Identity {
         Kind::Human,
         Method::Local,
     )
-}
-
-const fn role_name(role: CallerRole) -> &'static str {
-    match role {
-        CallerRole::Viewer => "viewer",
-        CallerRole::Operator => "operator",
-        CallerRole::Admin => "admin",
-    }
 }
 
 #[cfg(test)]

@@ -54,6 +54,9 @@ pub struct Route {
     /// True if the answer holds a secret: it is never kept to be given again.
     #[serde(skip)]
     pub is_secret: bool,
+    /// True if it changes nothing, whatever its method.
+    #[serde(skip)]
+    pub(in crate::api) tells_only: bool,
     /// False for what machines probe often: it does not count towards the rate limit.
     pub rate_limited: bool,
     /// What it takes and answers.
@@ -100,6 +103,7 @@ pub(super) const fn read(
         role: Role::Viewer,
         kinds: EVERYBODY,
         is_secret: false,
+        tells_only: false,
         rate_limited: true,
         shape,
         handler,
@@ -224,8 +228,7 @@ impl Route {
 
     /// True if the row changes what decides who may do what, or what the server does by itself.
     pub(in crate::api) fn is_critical(&self) -> bool {
-        let tells_only = self.method == Verb::Get || self.path.ends_with("/preview");
-        self.role == Role::Admin && !tells_only
+        self.role == Role::Admin && self.method != Verb::Get && !self.tells_only
     }
 
     /// True if the row is a change that a caller may ask for twice with one `Idempotency-Key`.

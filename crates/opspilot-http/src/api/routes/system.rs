@@ -170,6 +170,7 @@ pub(super) const ROWS: &[Route] = &[
     },
     Route {
         role: Role::Admin,
+        tells_only: true,
         ..work(
             "/rules/changes/preview",
             "Says what a change of one rule would do to the configuration file; changes nothing.",
