@@ -6,7 +6,7 @@
 //!
 //! What each part does: `splitter` and `multiline` find records in bytes; `content` reads plain and compressed
 //! files; `stream` reads one file on; `rotation` finds where a file went; `tailer` follows all files and is
-//! synchronous; `watch` notices changes; `driver` connects these with storage, bus and clock.
+//! synchronous; `watch` notices changes; `eyes` does both; `driver` connects these with storage, bus and clock.
 //!
 //! Known limits: a file that is replaced by one with the same bytes before the position cannot be told from the old
 //! one. What a copy-and-truncate rotation loses between its copy and its truncation is lost to everybody. A writer that
@@ -15,6 +15,7 @@
 mod config;
 mod content;
 mod driver;
+mod eyes;
 mod fingerprint;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
@@ -42,8 +43,10 @@ use tokio::sync::Notify;
 
 pub use config::{Config, Encoding, Multiline, MultilineMode, WatchMode};
 
-use driver::{Driver, Eyes, Positions};
+use driver::Driver;
+use eyes::Eyes;
 use meters::Meters;
+use position::Positions;
 use splitter::Splitter;
 use stream::Reading;
 use tailer::{Settings, Tailer};
@@ -52,10 +55,14 @@ use watch::Watch;
 /// How many idle buffers are kept.
 const BUFFERS: usize = 8;
 
+/// How long a start waits for the first look. A file system that hangs must not hold up the others.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
+
 /// Follows log files.
 #[derive(Debug)]
 pub struct FileTail {
     config: Config,
+    driver: Option<Driver>,
 }
 
 #[async_trait]
@@ -75,7 +82,10 @@ impl Module for FileTail {
 
     fn new(config: Config) -> Result<Self, BuildError> {
         config.check()?;
-        Ok(Self { config })
+        Ok(Self {
+            config,
+            driver: None,
+        })
     }
 
     fn offers() -> Vec<Offer> {
@@ -88,10 +98,25 @@ impl Module for FileTail {
 
     async fn init(&mut self, cx: &Context) -> Result<(), RunError> {
         cx.health.detail("path", self.config.patterns().join(", "));
+        let mut driver = self.driver(cx).await?;
+        if let Ok(begun) = tokio::time::timeout(FIRST_LOOK, driver.begin()).await {
+            begun?;
+            self.driver = Some(driver);
+        }
         Ok(())
     }
 
     async fn run(&mut self, cx: &Context) -> Result<(), RunError> {
+        let driver = match self.driver.take() {
+            Some(begun) => begun,
+            None => self.driver(cx).await?,
+        };
+        driver.run().await
+    }
+}
+
+impl FileTail {
+    async fn driver(&self, cx: &Context) -> Result<Driver, RunError> {
         let positions = Positions::open(cx).await?;
         let stored = positions.load().await?;
         let config::Checked { paths, joiner } = self
@@ -110,9 +135,10 @@ impl Module for FileTail {
         let now = tokio::time::Instant::now().into_std();
         let tailer = Tailer::new(self.settings(cx), reading, paths, stored, now);
         let watch = Watch::new(self.config.watch, Arc::clone(&changed));
-        let driver = Driver {
-            cx,
+        Ok(Driver {
+            cx: cx.clone(),
             eyes: Some(Eyes { tailer, watch }),
+            first: None,
             positions,
             changed,
             settled,
@@ -121,12 +147,9 @@ impl Module for FileTail {
             storing: None,
             stored_at: now,
             looked_at: None,
-        };
-        driver.run().await
+        })
     }
-}
 
-impl FileTail {
     fn settings(&self, cx: &Context) -> Settings {
         Settings {
             module: cx.id.into(),

@@ -48,8 +48,13 @@ impl<M: Module> Running<M> {
     /// Starts `module`.
     pub(crate) async fn of(bench: &Bench, mut module: M) -> Self {
         let cx = bench.context(const { &M::MANIFEST });
-        let logs = bench.context(&READER).bus.logs();
         module.init(&cx).await.unwrap();
+        Self::begun(bench, cx, module)
+    }
+
+    /// Runs `module`, which was initialised with `cx`.
+    pub(crate) fn begun(bench: &Bench, cx: Context, mut module: M) -> Self {
+        let logs = bench.context(&READER).bus.logs();
         let own = cx.clone();
         #[expect(clippy::disallowed_methods, reason = "the test is the runtime here")]
         let task = tokio::spawn(async move {

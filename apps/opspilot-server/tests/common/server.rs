@@ -110,6 +110,18 @@ impl<'a> Server<'a> {
         ));
     }
 
+    /// Starts a server without a configuration, in a folder of its own.
+    pub(crate) fn unconfigured(site: &'a Site) -> Self {
+        let mut command = command(&[]);
+        command
+            .current_dir(site.folder())
+            .env("OPSPILOT_MODULES_UI_API_PORT", "0")
+            .env("OPSPILOT_MODULES_UI_API_RATE_LIMIT_PER_MINUTE", "0");
+        let mut server = Self::spawn(site, &mut command);
+        server.wait_until_ready();
+        server
+    }
+
     /// A client of the server's API.
     pub(crate) fn client(&self) -> &Client {
         self.client.as_ref().expect("the server was waited for")

@@ -27,6 +27,7 @@ fn with_default_configuration(site: &Site) -> Command {
     command
         .current_dir(root())
         .env("OPSPILOT_MODULES_UI_API_PORT", "0")
+        .env("OPSPILOT_MODULES_UI_API_RATE_LIMIT_PER_MINUTE", "0")
         .env("OPSPILOT_MODULES_UI_WEBSOCKET_PORT", "0")
         .env("OPSPILOT_MODULES_CONNECTOR_FILE_TAIL_PATHS", "[]")
         .env(
@@ -93,12 +94,7 @@ fn init_writes_what_a_start_needs_and_replaces_nothing_unasked() {
 fn a_server_without_a_configuration_is_set_up_over_its_api() {
     let site = Site::new();
     let log = site.write("app.log", "an old line\n");
-    let mut command = command(&[]);
-    command
-        .current_dir(site.folder())
-        .env("OPSPILOT_MODULES_UI_API_PORT", "0");
-    let mut server = Server::spawn(&site, &mut command);
-    server.wait_until_ready();
+    let server = Server::unconfigured(&site);
     let found = server.get("/setup").json();
     assert_eq!(found["file"]["digest"], Value::Null, "{found:#}");
     assert_eq!(found["readiness"]["ready"], false);

@@ -8,7 +8,7 @@ use opspilot_core::module::Category;
 use serde_json::{Value, json};
 
 use crate::common::files::Site;
-use crate::common::server::{Server, command};
+use crate::common::server::Server;
 
 /// What the dashboard's form sends. A new option of a module is refused until it is listed, here and there.
 const OFFERED: [&str; 21] = [
@@ -37,18 +37,6 @@ const OFFERED: [&str; 21] = [
 
 /// How deep sections are followed: some contain themselves.
 const DEPTH: usize = 8;
-
-/// A server without a configuration, in a folder of its own.
-fn fresh(site: &Site) -> Server<'_> {
-    let mut command = command(&[]);
-    command
-        .current_dir(site.folder())
-        .env("OPSPILOT_MODULES_UI_API_PORT", "0")
-        .env("OPSPILOT_MODULES_UI_API_RATE_LIMIT_PER_MINUTE", "0");
-    let mut server = Server::spawn(site, &mut command);
-    server.wait_until_ready();
-    server
-}
 
 /// A way to an option: a key, or any entry of a list or of a map.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -138,7 +126,7 @@ fn is_taken(server: &Server<'_>, name: &str, wish: &Value) -> bool {
 #[test]
 fn every_option_that_the_form_does_not_offer_is_refused() {
     let site = Site::new();
-    let server = fresh(&site);
+    let server = Server::unconfigured(&site);
     let registry = opspilot_server::registry();
     let (mut taken, mut asked) = (BTreeSet::new(), 0);
     for factory in registry.iter() {
@@ -190,7 +178,7 @@ fn a_trial_over_the_api_starts_no_program_and_asks_for_no_metadata() {
     let site = Site::new();
     let program = site.write("program", "#!/bin/sh\ntouch started\n");
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a mode can be set");
-    let server = fresh(&site);
+    let server = Server::unconfigured(&site);
     for (options, name) in [
         (json!({ "journalctlPath": &program }), "journalctlPath"),
         (

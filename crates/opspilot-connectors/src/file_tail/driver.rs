@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use opspilot_core::module::{Context, HealthStatus, RunError};
 use opspilot_core::signal::LogBatch;
-use opspilot_core::storage::{Collection, Expect, Query, StorageError, WriteBatch};
+use opspilot_core::storage::StorageError;
 use tokio::sync::{Notify, oneshot};
 
+use super::eyes::Eyes;
 use super::meters::Meters;
-use super::position::{Begun, Position};
+use super::position::{Position, Positions};
 use super::stream::Moment;
-use super::tailer::{News, Stored, Tailer, Turn, Wake};
-use super::watch::Watch;
+use super::tailer::{News, Tailer, Turn};
 
 /// How far apart positions are stored at most, in time …
 const STORE_EVERY: Duration = Duration::from_millis(200);
@@ -29,101 +29,15 @@ const LAST_POSITIONS: Duration = Duration::from_secs(2);
 /// The pause after a failed store, doubled up to the longest.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// What the driver stores in.
-#[derive(Debug, Clone)]
-pub(super) struct Positions {
-    positions: Collection<Position>,
-    begun: Collection<Begun>,
-}
-
-impl Positions {
-    /// Opens the collections.
-    pub(super) async fn open(cx: &Context) -> Result<Self, StorageError> {
-        Ok(Self {
-            positions: cx.store.collection().await?,
-            begun: cx.store.collection().await?,
-        })
-    }
-
-    /// Everything that was stored.
-    pub(super) async fn load(&self) -> Result<Stored, StorageError> {
-        let mut stored = Stored::default();
-        let mut after = None;
-        loop {
-            let (page, next) = self
-                .positions
-                .query(&Query::by_key(500).after(after))
-                .await?;
-            stored.positions.extend(page);
-            after = next;
-            if after.is_none() {
-                break;
-            }
-        }
-        loop {
-            let (page, next) = self.begun.query(&Query::by_key(500).after(after)).await?;
-            stored.begun.extend(page);
-            after = next;
-            if after.is_none() {
-                return Ok(stored);
-            }
-        }
-    }
-
-    async fn apply(&self, news: &News) -> Result<(), StorageError> {
-        let mut batch = WriteBatch::default();
-        for position in &news.positions {
-            batch.push(self.positions.put(position, Expect::Any)?);
-        }
-        for begun in &news.begun {
-            batch.push(self.begun.put(begun, Expect::Any)?);
-        }
-        for stream in &news.forgotten {
-            batch.push(self.positions.delete(stream));
-        }
-        self.positions.storage().apply(batch).await
-    }
-}
-
-/// The part that blocks.
-#[derive(Debug)]
-pub(super) struct Eyes {
-    /// Reads.
-    pub(super) tailer: Tailer,
-    /// Notices.
-    pub(super) watch: Watch,
-}
-
-impl Eyes {
-    fn turn(&mut self, everything: bool, now: Moment) -> Turn {
-        let mut wake = self.watch.take();
-        wake.everything |= everything;
-        let mut turn = self.tailer.turn(&wake, now);
-        let interest = turn.interest.take();
-        turn.scanned = interest.is_some();
-        if let Some(interest) = interest
-            && self.watch.follow(&interest)
-        {
-            // What happened before the watch began is found by looking once more.
-            let rest = self.tailer.turn(
-                &Wake {
-                    everything: true,
-                    ..Wake::default()
-                },
-                now,
-            );
-            turn.add(rest);
-        }
-        turn
-    }
-}
-
 /// Runs the tailer until it is cancelled.
-pub(super) struct Driver<'a> {
+#[derive(Debug)]
+pub(super) struct Driver {
     /// The module's context.
-    pub(super) cx: &'a Context,
+    pub(super) cx: Context,
     /// The part that blocks; elsewhere while it works.
     pub(super) eyes: Option<Eyes>,
+    /// The first turn, once it was taken.
+    pub(super) first: Option<Turn>,
     /// Where positions are stored.
     pub(super) positions: Positions,
     /// Told of changed files.
@@ -142,11 +56,20 @@ pub(super) struct Driver<'a> {
     pub(super) looked_at: Option<Instant>,
 }
 
-impl Driver<'_> {
+impl Driver {
+    /// Looks for the first time: what is written after this is new, and none of it is missed.
+    pub(super) async fn begin(&mut self) -> Result<(), RunError> {
+        self.first = Some(self.turn().await?);
+        Ok(())
+    }
+
     /// Reads until the context is cancelled, then stores what can be stored.
     pub(super) async fn run(mut self) -> Result<(), RunError> {
         while !self.cx.cancel.is_cancelled() {
-            let turn = self.turn().await?;
+            let turn = match self.first.take() {
+                Some(first) => first,
+                None => self.turn().await?,
+            };
             self.store_news(&turn.news).await;
             self.send(turn.batches).await;
             self.store_positions();
@@ -185,7 +108,7 @@ impl Driver<'_> {
         let (eyes, turn) = self.cx.tasks.blocking(work).await?;
         self.meters.count(eyes.tailer.totals());
         if turn.scanned {
-            self.meters.report(self.cx, &eyes);
+            self.meters.report(&self.cx, &eyes);
         }
         self.eyes = Some(eyes);
         Ok(turn)
@@ -267,7 +190,7 @@ impl Driver<'_> {
         let positions = tailer.moved_positions();
         self.stored_at = now;
         if let Some(eyes) = &self.eyes {
-            self.meters.report(self.cx, eyes);
+            self.meters.report(&self.cx, eyes);
         }
         if positions.is_empty() {
             self.stored(Some(Ok(positions)));

@@ -3,7 +3,7 @@
 use opspilot_core::metrics::{Counter, Gauge, MetricSpec};
 use opspilot_core::module::{Context, HealthStatus};
 
-use super::driver::Eyes;
+use super::eyes::Eyes;
 use super::tailer::Totals;
 
 const LINES: MetricSpec = MetricSpec::counter("opspilot_file_lines_total", &[], "Records read.");

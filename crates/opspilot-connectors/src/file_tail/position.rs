@@ -1,10 +1,14 @@
 //! What is stored of a stream, so that a restart resumes it exactly.
 
-use opspilot_core::storage::{CollectionSpec, Record};
+use opspilot_core::module::Context;
+use opspilot_core::storage::{
+    Collection, CollectionSpec, Expect, Query, Record, StorageError, WriteBatch,
+};
 use serde::{Deserialize, Serialize};
 
 use super::content::FileId;
 use super::fingerprint::{Print, Tail};
+use super::tailer::{News, Stored};
 
 /// A place between two records of a stream.
 #[derive(Debug, Clone, Copy, Default)]
@@ -105,5 +109,62 @@ impl Record for Begun {
 
     fn key(&self) -> String {
         self.pattern.clone()
+    }
+}
+
+/// Where positions are stored.
+#[derive(Debug, Clone)]
+pub(super) struct Positions {
+    positions: Collection<Position>,
+    begun: Collection<Begun>,
+}
+
+impl Positions {
+    /// Opens the collections.
+    pub(super) async fn open(cx: &Context) -> Result<Self, StorageError> {
+        Ok(Self {
+            positions: cx.store.collection().await?,
+            begun: cx.store.collection().await?,
+        })
+    }
+
+    /// Everything that was stored.
+    pub(super) async fn load(&self) -> Result<Stored, StorageError> {
+        let mut stored = Stored::default();
+        let mut after = None;
+        loop {
+            let (page, next) = self
+                .positions
+                .query(&Query::by_key(500).after(after))
+                .await?;
+            stored.positions.extend(page);
+            after = next;
+            if after.is_none() {
+                break;
+            }
+        }
+        loop {
+            let (page, next) = self.begun.query(&Query::by_key(500).after(after)).await?;
+            stored.begun.extend(page);
+            after = next;
+            if after.is_none() {
+                return Ok(stored);
+            }
+        }
+    }
+
+    /// Stores `news`, all of it or nothing.
+    pub(super) async fn apply(&self, news: &News) -> Result<(), StorageError> {
+        let mut batch = WriteBatch::default();
+        for position in &news.positions {
+            batch.push(self.positions.put(position, Expect::Any)?);
+        }
+        for begun in &news.begun {
+            batch.push(self.begun.put(begun, Expect::Any)?);
+        }
+        for stream in &news.forgotten {
+            batch.push(self.positions.delete(stream));
+        }
+        self.positions.storage().apply(batch).await
     }
 }

@@ -4,10 +4,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use opspilot_core::clock::SystemClock;
-use opspilot_core::module::HealthStatus;
+use opspilot_core::module::{HealthStatus, Module as _};
 use opspilot_core::testing::Bench;
 
 use super::FileTail;
@@ -54,7 +53,6 @@ async fn rotation_and_new_folders_are_noticed_at_once() {
         &format!("path: {}/later/*/app.log", folder.path().display()),
     )
     .await;
-    tokio::time::sleep(Duration::from_millis(50)).await;
     fs::create_dir_all(&inner).unwrap();
     append(&path, "one\n");
     assert_eq!(running.lines(1).await, ["one"]);
@@ -71,16 +69,29 @@ async fn polling_needs_no_notifications() {
     let bench = Bench::new().await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("app.log");
-    // Whether the first line is there before the first look does not matter.
-    let yaml = format!(
-        "path: {}\nwatch: poll\npollIntervalMs: 20\nfromBeginning: true",
-        path.display()
-    );
+    let yaml = format!("path: {}\nwatch: poll\npollIntervalMs: 20", path.display());
     let mut running = Running::start(&bench, &yaml).await;
     append(&path, "one\n");
     assert_eq!(running.lines(1).await, ["one"]);
     append(&path, "two\n");
     assert_eq!(running.lines(1).await, ["two"]);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_written_once_the_source_began_is_new() {
+    let bench = Bench::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.log");
+    append(&path, "an old line\n");
+    let yaml = format!("path: {}", path.display());
+    let config = serde_saphyr::from_str(&yaml).unwrap();
+    let cx = bench.context(const { &FileTail::MANIFEST });
+    let mut module = FileTail::new(config).unwrap();
+    module.init(&cx).await.unwrap();
+    append(&path, "one\n");
+    let mut running = Running::begun(&bench, cx, module);
+    assert_eq!(running.lines(1).await, ["one"]);
     running.stop().await;
 }
 
@@ -130,7 +141,6 @@ async fn rotate_with(program: &Path, options: &str) {
     );
     fs::write(&rules, text).unwrap();
     let mut running = Running::start(&bench, &format!("path: {}", path.display())).await;
-    tokio::time::sleep(Duration::from_millis(50)).await;
     let mut seen = Vec::new();
     for round in 0..4 {
         for number in round * 100..round * 100 + 100 {
