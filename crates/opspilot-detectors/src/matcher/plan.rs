@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use aho_corasick::AhoCorasick;
 
-use super::lane::word;
+use super::lane::{Gram, Lane, mask, word};
 use super::literals::{Set, rarity, shortest, worth};
 
 /// How much of a sample is used, in bytes.
@@ -71,11 +71,17 @@ impl<'a> Sample<'a> {
     pub(super) fn gram_counts<'l>(&self, literals: impl Iterator<Item = &'l [u8]>) -> GramCounts {
         let words = literals.flat_map(|literal| (0..literal.len()).map(|at| word(literal, at)));
         let mut counts: HashMap<u32, u32> = words.map(|word| (word, 0)).collect();
-        for at in 0..self.0.len() {
-            if let Some(count) = counts.get_mut(&word(self.0, at)) {
+        let gram = |word: &u32| Gram {
+            word: *word,
+            literal: 0,
+            offset: 0,
+        };
+        let lane = Lane::new(counts.keys().map(gram).collect(), mask(4));
+        lane.scan::<1>(self.0, |_, gram| {
+            if let Some(count) = counts.get_mut(&gram.word) {
                 *count += 1;
             }
-        }
+        });
         GramCounts(counts)
     }
 }
