@@ -7,6 +7,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use futures_util::future::join_all;
 use opspilot_core::config::{Durability, Storage, StorageEngine, StorageOptions};
 use opspilot_core::storage::{Definition, IndexEntry, IndexSpec, Query, SharedStorage, WriteBatch};
 use opspilot_storage::open;
@@ -23,6 +24,9 @@ const DEFINITION: Definition = Definition {
 };
 const STATES: [&str; 4] = ["open", "acknowledged", "resolved", "closed"];
 const SEVERITIES: [&str; 4] = ["critical", "high", "medium", "low"];
+
+/// How many write at the same time where several do.
+const WRITERS: u64 = 8;
 
 /// How the keys of documents written one after another lie.
 #[derive(Clone, Copy, Debug)]
@@ -85,6 +89,23 @@ impl Bench {
         }
         taken
     }
+
+    /// The time that `groups` batches of `rows` rows take when [`WRITERS`] write at the same time.
+    async fn write_together(&mut self, groups: u64, rows: u64) -> Duration {
+        let mut taken = Duration::ZERO;
+        let rounds = groups.div_ceil(WRITERS);
+        for _ in 0..rounds {
+            let batches: Vec<_> = (0..WRITERS).map(|_| self.batch(rows)).collect();
+            let start = Instant::now();
+            let writes = batches.into_iter().map(|batch| self.storage.apply(batch));
+            join_all(writes)
+                .await
+                .into_iter()
+                .for_each(|written| written.expect("writes"));
+            taken += start.elapsed();
+        }
+        taken.mul_f64(groups as f64 / (rounds * WRITERS) as f64)
+    }
 }
 
 fn pick<'a>(values: &[&'a str], number: u64) -> &'a str {
@@ -140,6 +161,28 @@ fn throughput(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Several modules write at once, and their groups share what reaching the disk costs.
+fn together(criterion: &mut Criterion) {
+    let runtime = Runtime::new().expect("starts");
+    let mut group = criterion.benchmark_group("rows of eight writers");
+    group
+        .sample_size(10)
+        .measurement_time(Duration::from_secs(4))
+        .warm_up_time(Duration::from_secs(1));
+    for keys in [Keys::Digest, Keys::Sequence] {
+        let mut bench = runtime.block_on(Bench::open(StorageEngine::Sqlite, keys));
+        group.throughput(Throughput::Elements(100));
+        group.bench_function(
+            BenchmarkId::new(format!("Sqlite {keys:?}"), 100),
+            |bencher| {
+                bencher.iter_custom(|groups| runtime.block_on(bench.write_together(groups, 100)));
+            },
+        );
+        runtime.block_on(bench.storage.close()).expect("closes");
+    }
+    group.finish();
+}
+
 fn among_many(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("starts");
     let mut group = criterion.benchmark_group("among");
@@ -173,5 +216,5 @@ fn among_many(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, throughput, among_many);
+criterion_group!(benches, throughput, together, among_many);
 criterion_main!(benches);
