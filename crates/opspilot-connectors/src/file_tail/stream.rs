@@ -1,5 +1,6 @@
 //! One stream: the content of one file, read record by record wherever the file went.
 
+mod beginning;
 mod delivering;
 pub(super) mod latin1;
 mod reading;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use opspilot_core::signal::{LogBatch, LogSource, PositionTracker};
 
+pub(super) use self::beginning::Start;
 use self::reading::expected;
 pub(super) use self::reading::{Moment, Reading};
 use super::content::{Content, Facts, FileId};
@@ -119,99 +121,7 @@ pub(super) struct Tally {
     pub(super) cut: u64,
 }
 
-/// Which stream, of which file, from where on.
-#[derive(Debug)]
-pub(super) struct Start {
-    /// Identity and name.
-    pub(super) source: LogSource,
-    /// Where the file was found.
-    pub(super) place: PathBuf,
-    /// Which file it is.
-    pub(super) file: FileId,
-    /// When it was last written.
-    pub(super) modified: i64,
-    /// Its first bytes.
-    pub(super) head: Print,
-    /// What it is.
-    pub(super) role: Role,
-    /// Where to begin.
-    pub(super) mark: Mark,
-}
-
 impl Stream {
-    /// A stream that begins.
-    pub(super) fn new(
-        start: Start,
-        content: Option<Content>,
-        reading: &Reading,
-        now: Instant,
-    ) -> Self {
-        let Start {
-            source,
-            place,
-            file,
-            modified,
-            head,
-            role,
-            mark,
-        } = start;
-        Self {
-            source: Arc::new(source),
-            place,
-            file,
-            modified,
-            opened: content.is_some(),
-            content,
-            role,
-            drained: false,
-            resting_until: None,
-            head,
-            at: mark,
-            seen: Seen {
-                end: mark.offset,
-                tail: mark.tail,
-                since: now,
-                whole_lines: false,
-            },
-            sent: VecDeque::new(),
-            settled: mark,
-            tracker: PositionTracker::new(mark.offset, Arc::clone(&reading.settled)),
-            stored: None,
-        }
-    }
-
-    /// A stream that an earlier run stored. Where its file is must be found out.
-    pub(super) fn resumed(
-        position: Position,
-        module: &Arc<str>,
-        reading: &Reading,
-        now: Instant,
-    ) -> Self {
-        let mark = Mark {
-            offset: position.offset,
-            line: position.line,
-            skipping: position.skipping,
-            tail: Tail::default(),
-        };
-        let start = Start {
-            source: LogSource {
-                module: Arc::clone(module),
-                name: position.name.as_str().into(),
-                stream: position.stream.as_str().into(),
-                attributes: serde_json::Map::new(),
-            },
-            place: PathBuf::from(&position.place),
-            file: position.file(),
-            modified: position.modified,
-            head: position.head,
-            role: Role::Lost { until: None },
-            mark,
-        };
-        let mut stream = Self::new(start, None, reading, now);
-        stream.stored = Some(position);
-        stream
-    }
-
     /// The name people know the log by.
     pub(super) fn name(&self) -> &str {
         &self.source.name

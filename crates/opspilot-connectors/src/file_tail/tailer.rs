@@ -3,6 +3,7 @@
 
 mod begin;
 mod book;
+mod hunt;
 mod identity;
 mod outcome;
 mod reading;
@@ -52,7 +53,7 @@ pub(super) struct Tailer {
     forgotten: Vec<String>,
     /// When each pattern was first looked at, in nanoseconds since the Unix epoch.
     begun: BTreeMap<String, i64>,
-    hunts: Vec<scan::Hunt>,
+    hunts: Vec<hunt::Hunt>,
     scan_at: Option<Instant>,
     turned_at: Instant,
     ready: VecDeque<u64>,
@@ -126,7 +127,7 @@ impl Tailer {
         }
         if !position.sent || position.head.len() == 0 {
             // The first bytes of a file may be those of any other: whatever is found now is new, also if it was rotated.
-            self.hunts.push(scan::Hunt::behind(
+            self.hunts.push(hunt::Hunt::behind(
                 &position,
                 now + self.settings.rotate_wait,
             ));

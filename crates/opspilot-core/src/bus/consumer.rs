@@ -1,6 +1,7 @@
 //! Named consumers of the incident plane.
 
 mod failing;
+mod place;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -270,58 +271,6 @@ impl Consumer {
                 answer => return answer,
             }
         }
-    }
-
-    /// Moves behind the first `count` events at hand.
-    async fn handled(&mut self, count: usize) -> Result<(), StorageError> {
-        self.health.clear(&self.cause);
-        self.attempts = None;
-        self.handled = true;
-        self.done = self.page.len().min(self.done + count);
-        let last = self
-            .done
-            .checked_sub(1)
-            .and_then(|last| self.page.get(last));
-        let place = match last {
-            Some(last) if self.done < self.page.len() => last.seq,
-            _ => self.page_end,
-        };
-        self.advance(place).await
-    }
-
-    async fn advance(&mut self, seq: u64) -> Result<(), StorageError> {
-        self.state.cursor.store(seq, Ordering::Release);
-        if seq.saturating_sub(self.saved) >= SAVE_EVERY {
-            return self.save().await;
-        }
-        Ok(())
-    }
-
-    async fn save_unless_saved(&mut self) -> Result<(), StorageError> {
-        if self.cursor() != self.saved {
-            return self.save().await;
-        }
-        Ok(())
-    }
-
-    /// Stores the place. A storage that does not work now is passed over: the next call stores a later place.
-    async fn save(&mut self) -> Result<(), StorageError> {
-        let cursor = self.cursor();
-        let place = Place {
-            name: self.name.clone(),
-            cursor,
-        };
-        match self.bus.consumers.places.save(&place).await {
-            Ok(()) => {
-                self.saved = cursor;
-                self.handled = false;
-            }
-            Err(error) if error.is_transient() => {
-                warn!(consumer = self.name, error = %chain(&error), "place not stored, trying again later");
-            }
-            Err(error) => return Err(error),
-        }
-        Ok(())
     }
 
     fn cursor(&self) -> u64 {

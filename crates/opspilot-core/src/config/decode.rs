@@ -1,15 +1,15 @@
 //! From the tree to Rust types, with the place of whatever does not fit.
 
-use std::fmt;
+mod error;
 
 use serde::de::value::StrDeserializer;
 use serde::de::{
-    self, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess,
-    SeqAccess, Unexpected, VariantAccess, Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess,
+    SeqAccess, VariantAccess, Visitor,
 };
 
-use super::fault::{Fault, KeyPath, Origin, Segment};
-use super::nearest::suggestion;
+use self::error::DecodeError;
+use super::fault::{Fault, KeyPath, Segment};
 use super::tree::{Entry, Node, Value, kind};
 
 /// Makes a value of type `T` out of a tree that stands at `path`.
@@ -23,127 +23,6 @@ pub(crate) fn decode<T: DeserializeOwned>(node: &Node, path: &KeyPath) -> Result
 /// What a fault says in place of a reason that could repeat a secret.
 pub(crate) const HIDDEN_VALUE_REFUSED: &str =
     "this value is not accepted (neither it nor the reason is shown, because it may be a secret)";
-
-/// What a type refused, collecting its place on the way out of the tree.
-#[derive(Debug)]
-struct DecodeError {
-    message: String,
-    help: Option<String>,
-    /// Innermost step first.
-    path: Vec<Segment>,
-    origin: Option<Origin>,
-    hidden: bool,
-}
-
-impl DecodeError {
-    fn new(message: String) -> Self {
-        Self {
-            message,
-            help: None,
-            path: Vec::new(),
-            origin: None,
-            hidden: false,
-        }
-    }
-
-    fn at_key(mut self, entry: &Entry) -> Self {
-        self.path.push(Segment::Key(entry.key.as_str().into()));
-        self.origin.get_or_insert_with(|| entry.origin.clone());
-        self
-    }
-
-    /// Marks the innermost node that could not be taken.
-    fn within(mut self, node: &Node) -> Self {
-        if self.origin.is_none() {
-            self.origin = Some(node.origin.clone());
-            self.hidden = node.holds_hidden();
-        }
-        self
-    }
-
-    fn step(mut self, segment: Segment, node: &Node) -> Self {
-        self = self.within(node);
-        self.path.push(segment);
-        self
-    }
-
-    fn into_fault(self, prefix: &KeyPath) -> Fault {
-        let mut path = prefix.clone();
-        for segment in self.path.into_iter().rev() {
-            path.push(segment);
-        }
-        let message = if self.hidden {
-            HIDDEN_VALUE_REFUSED.to_owned()
-        } else {
-            self.message
-        };
-        let mut fault = Fault::new(self.origin.unwrap_or(Origin::Inline), path, message);
-        fault.help = self.help;
-        fault
-    }
-}
-
-impl fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for DecodeError {}
-
-impl de::Error for DecodeError {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::new(message.to_string())
-    }
-
-    /// Says the kind of what was found, never the value: this level does not know what is secret.
-    fn invalid_type(found: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self::new(format!("expected {expected}, found {}", words(&found)))
-    }
-
-    fn invalid_value(_: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self::new(format!("not an allowed value: expected {expected}"))
-    }
-
-    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        Self {
-            help: Some(suggestion(
-                field,
-                "the keys here are",
-                expected.iter().copied(),
-            )),
-            ..Self::new("unknown key".to_owned())
-        }
-    }
-
-    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        Self {
-            help: Some(suggestion(
-                variant,
-                "write one of",
-                expected.iter().copied(),
-            )),
-            ..Self::new("not an allowed value".to_owned())
-        }
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        Self::new(format!("the key `{field}` is missing"))
-    }
-}
-
-const fn words(found: &Unexpected<'_>) -> &'static str {
-    match found {
-        Unexpected::Bool(_) => "a truth value",
-        Unexpected::Unsigned(_) | Unexpected::Signed(_) => "a whole number",
-        Unexpected::Float(_) => "a number",
-        Unexpected::Char(_) | Unexpected::Str(_) => "text",
-        Unexpected::Unit | Unexpected::Option => "nothing",
-        Unexpected::Seq => "a list",
-        Unexpected::Map => "a section",
-        _ => "something else",
-    }
-}
 
 #[derive(Clone, Copy)]
 struct Decoder<'a>(&'a Node);

@@ -1,18 +1,19 @@
 //! The service that answers who is on call, and on which channels people are reached.
 
+mod entering;
+
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio::sync::watch;
 
+use self::entering::Enter;
 use super::escalations::Escalations;
 use super::reach::{Reached, State};
-use super::record::{Channel, Override, OverrideRequest, Person, Source};
+use super::record::{Channel, Override, OverrideRequest, Person};
 use super::schedule::{Duty, Schedule};
-use crate::bus::{Bus, PublishError, Tx, Work};
+use crate::bus::{Bus, PublishError};
 use crate::clock::Timestamp;
-use crate::event::EventId;
 use crate::safety::audit::{Audit, Record as AuditRecord};
 use crate::storage::{Collection, Query, SharedStorage, StorageError, Store};
 
@@ -303,42 +304,5 @@ impl Roster {
     #[must_use]
     pub fn schedule(&self, id: &str) -> Option<&Schedule> {
         self.schedules.iter().find(|schedule| schedule.id == id)
-    }
-}
-
-impl OverrideRequest {
-    fn entered_by(self, actor: &str, now: Timestamp) -> Override {
-        Override {
-            id: EventId::generate(now).to_string(),
-            schedule: self.schedule,
-            person: self.person,
-            from: self.from,
-            until: self.until,
-            source: Source::Entered,
-            added_by: actor.to_owned(),
-            added_at: now,
-            reason: self.reason,
-        }
-    }
-}
-
-struct Enter {
-    audit: Audit,
-    stored: Collection<Override>,
-    deed: AuditRecord,
-    added: Option<Override>,
-    old: Vec<String>,
-}
-
-#[async_trait]
-impl Work for Enter {
-    type Output = Result<(), StorageError>;
-
-    async fn run(self, tx: &mut Tx) -> Self::Output {
-        self.audit.append_in(tx, self.deed).await?;
-        self.old.iter().for_each(|id| tx.delete(&self.stored, id));
-        self.added
-            .iter()
-            .try_for_each(|one| tx.put(&self.stored, one))
     }
 }

@@ -1,5 +1,7 @@
 //! Supervision of one module: run, and start again after a failure.
 
+mod prepared;
+
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +12,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, error, warn};
 
+pub(super) use self::prepared::Prepared;
 use super::Shared;
 use crate::config::ModuleOptions;
 use crate::error::chain;
 use crate::event::ModuleLifecycle;
 use crate::module::{
-    Category, Context, DynModule, Factory, Health, HealthReporter, HealthStatus, Manifest,
-    ModuleState, RunError, Tasks, Watched,
+    Category, Context, DynModule, Factory, HealthReporter, HealthStatus, Manifest, ModuleState,
+    RunError, Tasks,
 };
 use crate::resilience::{Backoff, BackoffPolicy};
 use crate::safety::powers::ModuleActions;
@@ -31,14 +34,6 @@ const STEADY: Duration = Duration::from_mins(1);
 
 /// How long a module may take to end once it is cancelled.
 const PATIENCE: Duration = Duration::from_secs(8);
-
-/// A module that is built and not yet running.
-pub(super) struct Prepared {
-    actor: Actor,
-    module: Box<dyn DynModule>,
-    cx: Context,
-    receivers: Receivers,
-}
 
 /// A module under supervision.
 #[derive(Debug)]
@@ -57,83 +52,6 @@ struct Actor {
     state: watch::Sender<ModuleState>,
     restarts: watch::Sender<u64>,
     cancel: CancellationToken,
-}
-
-struct Receivers {
-    health: watch::Receiver<Health>,
-    state: watch::Receiver<ModuleState>,
-    restarts: watch::Receiver<u64>,
-}
-
-impl Prepared {
-    pub(super) fn new(
-        shared: &Arc<Shared>,
-        factory: Factory,
-        options: ModuleOptions,
-        module: Box<dyn DynModule>,
-    ) -> Self {
-        let (health, health_receiver) = HealthReporter::new(Arc::clone(&shared.clock));
-        let (state, state_receiver) = watch::channel(ModuleState::Registered);
-        let (restarts, restarts_receiver) = watch::channel(0);
-        let cancel = CancellationToken::new();
-        let actor = Actor {
-            shared: Arc::clone(shared),
-            factory,
-            options,
-            health,
-            state,
-            restarts,
-            cancel,
-        };
-        let cx = actor.context();
-        let receivers = Receivers {
-            health: health_receiver,
-            state: state_receiver,
-            restarts: restarts_receiver,
-        };
-        Self {
-            actor,
-            module,
-            cx,
-            receivers,
-        }
-    }
-
-    pub(super) fn id(&self) -> &'static str {
-        self.actor.factory.manifest().id
-    }
-
-    pub(super) fn watched(&self) -> Watched {
-        Watched {
-            manifest: self.actor.factory.manifest(),
-            state: self.receivers.state.clone(),
-            health: self.receivers.health.clone(),
-            restarts: self.receivers.restarts.clone(),
-        }
-    }
-
-    pub(super) async fn init(&mut self) -> Result<(), RunError> {
-        let span = span(self.id());
-        self.module.init(&self.cx).instrument(span).await?;
-        self.actor.enter(ModuleState::Initialised, None);
-        Ok(())
-    }
-
-    /// Lets it run.
-    pub(super) fn launch(self) -> Supervised {
-        let Self {
-            actor, module, cx, ..
-        } = self;
-        Supervised::begin(actor, Some((module, cx)))
-    }
-
-    /// Leaves a module whose start failed to its supervisor, who tries again after a pause.
-    pub(super) fn launch_later(self, failure: &RunError) -> Supervised {
-        let Self { actor, cx, .. } = self;
-        cx.cancel.cancel();
-        actor.report(failure);
-        Supervised::begin(actor, None)
-    }
 }
 
 /// What a module logs carries its id.

@@ -9,7 +9,9 @@
 //! ```
 
 mod parts;
+mod redeeming;
 mod status;
+mod stored;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +24,6 @@ use super::refusal::Refusal;
 use super::token::ApprovalToken;
 use crate::clock::Timestamp;
 use crate::incident::IncidentId;
-use crate::storage::{CollectionSpec, IndexEntry, IndexSpec, Record};
 
 /// Something that waits for a person's decision, and what came of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -164,32 +165,6 @@ impl Proposal {
         true
     }
 
-    /// Uses the token up for one action, which may then be done.
-    ///
-    /// # Errors
-    /// When anything is not exactly as it was approved. What makes the approval worthless ends the proposal.
-    pub fn redeem(&mut self, presented: &Presented<'_>, now: Timestamp) -> Result<(), Refusal> {
-        let result = self.check(presented, now);
-        match result {
-            Ok(()) => {
-                let bound = self.token.as_mut().map(|token| &mut token.bound);
-                if let Some(slot) = bound.and_then(|bound| bound.get_mut(presented.index)) {
-                    *slot = None;
-                }
-                self.status = ProposalStatus::Executing;
-            }
-            Err(refusal) if refusal.voids() => {
-                let reason = Some(refusal.to_string());
-                self.end(ProposalStatus::Refused, "core", reason, now);
-            }
-            Err(Refusal::Expired) => {
-                self.expire(now);
-            }
-            Err(_) => {}
-        }
-        result
-    }
-
     /// Ends the approval that `token` belongs to, because of `refusal`; anybody else's token changes nothing. Returns the
     /// refusal that holds.
     pub(super) fn void(
@@ -241,55 +216,6 @@ impl Proposal {
         token.is_some_and(|token| token.bound.iter().any(Option::is_some))
     }
 
-    fn check(&self, presented: &Presented<'_>, now: Timestamp) -> Result<(), Refusal> {
-        let token = self.usable_token()?;
-        if !presented.token.is(&token.digest) {
-            return Err(Refusal::Foreign);
-        }
-        if now >= self.expires_at {
-            return Err(Refusal::Expired);
-        }
-        let bound = token.bound.get(presented.index);
-        if bound == Some(&None) {
-            return Err(Refusal::Used);
-        }
-        if self.status == ProposalStatus::Executing {
-            return Err(Refusal::Busy);
-        }
-        let bound = bound.and_then(Option::as_ref).ok_or(Refusal::Altered)?;
-        let stored = self.actions.get(presented.index);
-        let stored = stored.filter(|stored| stored.action.digest() == *bound);
-        let stored = stored.ok_or(Refusal::Altered)?;
-        if presented.action.digest() != *bound {
-            return Err(Refusal::Altered);
-        }
-        // The second holds unless somebody wrote into the storage.
-        if *presented.policy != stored.policy
-            || self.approvers() < usize::from(presented.policy.approvers)
-        {
-            return Err(Refusal::PolicyChanged);
-        }
-        if presented.observed != presented.action.precondition.as_deref() {
-            return Err(Refusal::WorldChanged);
-        }
-        Ok(())
-    }
-
-    fn usable_token(&self) -> Result<&StoredToken, Refusal> {
-        match self.status {
-            ProposalStatus::Approved => self.token.as_ref().ok_or(Refusal::NotApproved),
-            ProposalStatus::Executing => self.token.as_ref().ok_or(Refusal::Used),
-            ProposalStatus::Pending => Err(Refusal::NotApproved),
-            ProposalStatus::Denied => Err(Refusal::Denied),
-            ProposalStatus::Expired => Err(Refusal::Expired),
-            ProposalStatus::Cancelled => Err(Refusal::Cancelled),
-            ProposalStatus::Succeeded
-            | ProposalStatus::Failed
-            | ProposalStatus::Unknown
-            | ProposalStatus::Refused => Err(Refusal::Used),
-        }
-    }
-
     /// True if `subject` proposed it, or had a module propose it.
     fn is_wish_of(&self, subject: &str) -> bool {
         let wishers = [Some(&self.requested_by), self.asked_by.as_ref()];
@@ -333,48 +259,6 @@ impl Proposal {
             at: now,
             reason,
         });
-    }
-}
-
-impl Record for Proposal {
-    const COLLECTION: CollectionSpec = CollectionSpec {
-        name: "approval_requests",
-        indexes: &[
-            IndexSpec {
-                name: "recent",
-                prefix: 1,
-            },
-            IndexSpec {
-                name: "due",
-                prefix: 0,
-            },
-            IndexSpec {
-                name: "incident",
-                prefix: 2,
-            },
-        ],
-    };
-
-    fn key(&self) -> String {
-        self.id.clone()
-    }
-
-    fn index(&self) -> Vec<Option<IndexEntry>> {
-        let created = self.created_at.as_millis();
-        vec![
-            Some(IndexEntry {
-                prefix: vec![self.status.as_str().to_owned()],
-                sort: created,
-            }),
-            self.has_deadline().then(|| IndexEntry {
-                prefix: Vec::new(),
-                sort: self.expires_at.as_millis(),
-            }),
-            self.incident_id.as_ref().map(|id| IndexEntry {
-                prefix: vec![id.to_string(), self.status.as_str().to_owned()],
-                sort: created,
-            }),
-        ]
     }
 }
 

@@ -4,10 +4,12 @@
 //! unless its proposer holds it: then the proposer says when. At most [`PARALLEL`] actions run at a
 //! time; the others wait, and expire with their approval.
 
+mod held;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -17,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
+use self::held::Held;
 use super::action::Approved;
 use super::catalogue::{ActionType, Outcome};
 use super::execution::{Execution, ExecutionState};
@@ -28,9 +31,6 @@ use crate::error::chain;
 
 /// How many actions run at a time.
 pub const PARALLEL: usize = 8;
-
-/// The most approvals that wait in memory; further ones expire unused.
-const APPROVALS: usize = 10_000;
 
 /// Who proposes what undoes a failed action.
 const COMPENSATION: &str = "action.compensation";
@@ -45,16 +45,6 @@ struct Inner {
     permits: Arc<Semaphore>,
     tasks: TaskTracker,
     cancel: CancellationToken,
-}
-
-/// An approval that was not used yet.
-struct Held {
-    token: Arc<ApprovalToken>,
-    proposer: String,
-    /// True if there is one action, so that nothing is left to start after it.
-    is_for_one: bool,
-    /// The end of its time by a clock that nobody can set back.
-    until: Instant,
 }
 
 /// Why an action was not started.
@@ -178,43 +168,6 @@ impl Runner {
         }
     }
 
-    fn token(&self, id: &str, proposer: &str) -> Result<(Arc<ApprovalToken>, Instant), StartError> {
-        let mut tokens = self.lock();
-        let now = Instant::now();
-        tokens.retain(|_, held| held.until > now);
-        let held = tokens.get(id).ok_or(StartError::NoApproval)?;
-        if held.proposer != proposer {
-            return Err(StartError::NotTheProposer);
-        }
-        let found = (Arc::clone(&held.token), held.until);
-        if held.is_for_one {
-            tokens.remove(id);
-        }
-        Ok(found)
-    }
-
-    fn keep_token(&self, proposal: &Proposal, token: ApprovalToken) {
-        let mut tokens = self.lock();
-        let now = Instant::now();
-        tokens.retain(|_, held| held.until > now);
-        if tokens.len() >= APPROVALS {
-            error!(
-                proposal = proposal.id,
-                "too many approvals wait; this one is not kept and will expire"
-            );
-            return;
-        }
-        tokens.insert(
-            proposal.id.clone(),
-            Held {
-                token: Arc::new(token),
-                proposer: proposal.requested_by.clone(),
-                is_for_one: proposal.actions.len() == 1,
-                until: now + proposal.policy.token_lifetime(),
-            },
-        );
-    }
-
     async fn run(&self, id: &str, index: usize, (token, until): (&ApprovalToken, Instant)) {
         let permit = tokio::select! {
             () = self.0.cancel.cancelled() => return,
@@ -329,10 +282,6 @@ impl Runner {
         if let Err(error) = self.0.gate.propose(draft, COMPENSATION).await {
             error!(execution = finished.id, error = %chain(&error), "the compensation could not be proposed");
         }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Held>> {
-        self.0.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,13 +1,14 @@
 //! The loop of a running detector.
 
+mod saving;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use opspilot_core::bus::{LogReceiver, Publication};
 use opspilot_core::clock::Timestamp;
-use opspilot_core::error::chain;
 use opspilot_core::incident::IncidentError;
-use opspilot_core::module::{Context, HealthStatus, RunError};
+use opspilot_core::module::{Context, RunError};
 use opspilot_core::signal::{Ack, LogBatch};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
@@ -300,37 +301,6 @@ impl<D: Detector + 'static> Journey<D> {
     fn report(&self, cx: &Context) {
         for (name, value) in self.detector.iter().flat_map(|detector| detector.figures()) {
             cx.health.detail(name, value);
-        }
-    }
-
-    fn take_snapshot(&mut self) {
-        if let (Some(detector), Some(_)) = (&self.detector, self.unsaved) {
-            let snapshot = Snapshot::new(detector.snapshot(), self.streams.known());
-            self.pending = Some((snapshot, self.settling.submitted()));
-            self.unsaved = None;
-        }
-    }
-
-    /// Stores the snapshot if everything that it tells of is stored.
-    async fn store_snapshot(&mut self, cx: &Context) {
-        if self.settling.take_failure() {
-            // The lines are read again, and the next snapshot tells of them.
-            self.pending = None;
-            self.unsaved.get_or_insert_with(Instant::now);
-        }
-        let Some((snapshot, _)) = self
-            .pending
-            .take_if(|(_, newest)| self.settling.is_stored(*newest))
-        else {
-            return;
-        };
-        match self.snapshots.save(&snapshot).await {
-            Ok(()) => cx.health.clear("snapshot"),
-            Err(error) => {
-                let message = format!("cannot store the detector's state: {}", chain(&error));
-                cx.health.raise("snapshot", HealthStatus::Degraded, message);
-                self.unsaved.get_or_insert_with(Instant::now);
-            }
         }
     }
 }

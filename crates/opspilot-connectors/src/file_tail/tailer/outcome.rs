@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use super::super::content::Content;
 use super::super::stream::{Moment, Role, Step, Stream};
-use super::{OPEN_FILES, RETRY, Tailer, scan};
+use super::hunt::Hunt;
+use super::{OPEN_FILES, RETRY, Tailer};
 
 impl Tailer {
     pub(super) fn after(&mut self, key: u64, step: &Step, now: Moment) {
@@ -101,10 +102,8 @@ impl Tailer {
         stream.role = Role::Lost {
             until: Some(now.monotonic + self.settings.rotate_wait),
         };
-        self.hunts.push(scan::Hunt::of(
-            stream,
-            now.monotonic + self.settings.rotate_wait,
-        ));
+        self.hunts
+            .push(Hunt::of(stream, now.monotonic + self.settings.rotate_wait));
         self.scan_at = Some(now.monotonic);
     }
 

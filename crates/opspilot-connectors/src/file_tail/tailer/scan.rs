@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::super::content::{Content, Facts, FileId};
-use super::super::position::{Begun, Position};
-use super::super::rotation::{Found, Listings, Search, is_beside, is_rotated_name};
+use super::super::position::Begun;
+use super::super::rotation::{Found, Listings, Search};
 use super::super::stream::{Moment, Role, Stream};
+use super::hunt::Hunt;
 use super::identity::Identity;
 use super::{Interest, News, Tailer};
 
@@ -19,37 +20,6 @@ const SEARCH_AGAIN: Duration = Duration::from_millis(250);
 
 /// The times of files are stamped with a clock that only ticks every few milliseconds, so they may lie in the past.
 const CLOCK_SLACK_MS: i64 = 50;
-
-/// A time in which a log may have been rotated more than once: generations that came and went between two looks are
-/// searched for.
-#[derive(Debug)]
-pub(super) struct Hunt {
-    name: String,
-    place: PathBuf,
-    /// When the last known generation was last written.
-    since: i64,
-    until: Instant,
-}
-
-impl Hunt {
-    /// A hunt for the generations behind `stream`.
-    pub(super) fn of(stream: &Stream, until: Instant) -> Self {
-        Self::behind(&stream.reading_position(), until)
-    }
-
-    /// A hunt for the generations behind the stream at `position`, its own file among them.
-    pub(super) fn behind(position: &Position, until: Instant) -> Self {
-        let (name, place) = (Path::new(&position.name), Path::new(&position.place));
-        // A stream that was itself found as a generation has the generations of its log.
-        let place = if is_beside(name, place) { name } else { place };
-        Self {
-            name: position.name.clone(),
-            place: place.to_owned(),
-            since: position.modified,
-            until,
-        }
-    }
-}
 
 impl Tailer {
     /// Looks at every pattern and every stream.
@@ -260,39 +230,6 @@ impl Tailer {
         self.finish(key);
     }
 
-    /// Reads generations that came and went between two looks.
-    fn hunt(&mut self, listings: &mut Listings, now: Moment) {
-        let hunts = std::mem::take(&mut self.hunts);
-        let role = Role::Rotated {
-            until: now.monotonic + self.settings.rotate_wait,
-        };
-        for hunt in &hunts {
-            let log = hunt
-                .place
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
-            // From the oldest to the newest.
-            for sibling in listings.siblings(&hunt.place).iter().rev() {
-                let name = sibling
-                    .path
-                    .file_name()
-                    .and_then(|name| name.to_str())
-                    .unwrap_or_default();
-                // An empty file may be a copy that is being made.
-                let is_generation = sibling.facts.size > 0
-                    && sibling.facts.modified >= hunt.since
-                    && is_rotated_name(log, name);
-                if is_generation
-                    && matches!(self.identify(&sibling.path, &sibling.facts), Identity::New)
-                {
-                    self.follow(&hunt.name, &sibling.path, role, now);
-                }
-            }
-        }
-        self.hunts.extend(hunts);
-    }
-
     /// Follows the files that nobody follows yet.
     fn begin(
         &mut self,
@@ -321,55 +258,6 @@ impl Tailer {
                     self.follow(&path.display().to_string(), path, Role::Current, now);
                 }
             }
-        }
-    }
-
-    /// A file may have come and gone since its path was looked at: only its rotated generations are there.
-    fn hunt_missing(&mut self, present: &HashMap<PathBuf, Facts>, now: Instant) {
-        let paths = self
-            .paths
-            .fixed()
-            .filter(|(path, _)| !present.contains_key(*path));
-        let missing: Vec<(PathBuf, usize)> = paths
-            .map(|(path, index)| (path.to_owned(), index))
-            .collect();
-        for (path, pattern) in missing {
-            self.hunt_before(&path, pattern, now);
-        }
-    }
-
-    /// A file that was never seen may be the last of several generations.
-    fn hunt_before(&mut self, path: &Path, pattern: usize, now: Instant) {
-        let name = path.display().to_string();
-        let live = self
-            .names
-            .get(&name)
-            .into_iter()
-            .flatten()
-            .filter_map(|key| self.streams.get(key));
-        let live = live.map(|stream| stream.modified).max();
-        let done = self
-            .finished
-            .values()
-            .flatten()
-            .filter(|position| position.name == name);
-        let known = live.max(done.map(|position| position.modified).max());
-        let begun = self
-            .paths
-            .texts()
-            .nth(pattern)
-            .and_then(|text| self.begun.get(text))
-            .copied();
-        let Some(since) = known.or(begun) else { return };
-        let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let is_known = self.hunts.iter().any(|hunt| hunt.place == place);
-        if !is_known {
-            self.hunts.push(Hunt {
-                name,
-                place,
-                since,
-                until: now,
-            });
         }
     }
 

@@ -1,5 +1,7 @@
 //! HTTP requests. This is the one place of this crate that makes HTTP clients.
 
+mod body;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,16 +11,14 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode, Url};
 use rustls::{ClientConfig, RootCertStore};
-use serde_json::Value;
 
+use self::body::check_body;
 use super::super::config::{CheckedEndpoint, Method};
 use super::super::failure::Failure;
 use super::super::reach::Reach;
 use super::super::{target, tls};
 use super::{Answer, Network};
 
-/// How much of an answer is read in bytes.
-const ANSWER_LIMIT: usize = 1 << 20;
 /// How long a peer can ask to be left alone.
 const PAUSE_LIMIT: Duration = Duration::from_hours(1);
 
@@ -265,67 +265,4 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         .parse()
         .ok()?;
     Some(Duration::from_secs(seconds).min(PAUSE_LIMIT))
-}
-
-async fn check_body(endpoint: &CheckedEndpoint, mut response: Response) -> Result<(), Failure> {
-    let (mut body, mut is_cut) = (Vec::new(), false);
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| Failure::of(&error.without_url()))?
-    {
-        let room = ANSWER_LIMIT - body.len();
-        body.extend_from_slice(chunk.get(..room.min(chunk.len())).unwrap_or_default());
-        if chunk.len() > room {
-            is_cut = true;
-            break;
-        }
-    }
-    let text = String::from_utf8_lossy(&body);
-    if let Some(expected) = endpoint
-        .contains
-        .as_ref()
-        .filter(|expected| !text.contains(*expected))
-    {
-        let message = format!("the body does not contain `{expected}`");
-        return Err(unexpected(message));
-    }
-    if let Some(pattern) = endpoint
-        .matches
-        .as_ref()
-        .filter(|pattern| !pattern.is_match(&text))
-    {
-        return Err(unexpected(format!("the body does not match `{pattern}`")));
-    }
-    if endpoint.json.is_empty() {
-        return Ok(());
-    }
-    if is_cut {
-        return Err(unexpected("the body is longer than 1 MiB"));
-    }
-    let body: Value =
-        serde_json::from_slice(&body).map_err(|_| unexpected("the body is not JSON"))?;
-    check_json(endpoint, &body)
-}
-
-fn check_json(endpoint: &CheckedEndpoint, body: &Value) -> Result<(), Failure> {
-    for expected in &endpoint.json {
-        let pointer = &expected.pointer;
-        let found = body.pointer(pointer).unwrap_or(&Value::Null);
-        match &expected.equals {
-            Some(value) if value != found => {
-                let message = format!("the body has no {value} at `{pointer}`");
-                return Err(unexpected(message));
-            }
-            None if found.is_null() => {
-                return Err(unexpected(format!("the body has nothing at `{pointer}`")));
-            }
-            Some(_) | None => {}
-        }
-    }
-    Ok(())
-}
-
-fn unexpected(message: impl AsRef<str>) -> Failure {
-    Failure::heard(message, "the body is not as expected")
 }

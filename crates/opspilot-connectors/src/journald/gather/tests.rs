@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use opspilot_core::signal::Ack;
+use opspilot_core::signal::{Ack, LogBatch};
 
 use super::*;
 use crate::journald::config::Config;

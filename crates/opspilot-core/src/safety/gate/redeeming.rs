@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::deeds::{expired, find};
 use super::notes::{self, Told};
+use super::recording::{Finish, Verifying};
 use super::{Books, Gate, GateError, preparing};
 use crate::bus::{Tx, Work};
 use crate::safety::action::{Action, Approved};
@@ -267,67 +268,4 @@ async fn refuse(
         )
         .await?;
     Err(GateError::Refused(refusal))
-}
-
-struct Verifying {
-    books: Books,
-    id: String,
-    outcome: Outcome,
-}
-
-#[async_trait]
-impl Work for Verifying {
-    type Output = Result<(), GateError>;
-
-    async fn run(self, tx: &mut Tx) -> Self::Output {
-        let Some(mut execution) = tx.get(&self.books.executions, &self.id).await? else {
-            return Err(GateError::Refused(Refusal::Unknown));
-        };
-        execution.state = ExecutionState::Verifying;
-        execution.outcome = Some(self.outcome);
-        tx.put(&self.books.executions, &execution)?;
-        Ok(())
-    }
-}
-
-struct Finish {
-    books: Books,
-    id: String,
-    ending: Ending,
-}
-
-#[async_trait]
-impl Work for Finish {
-    type Output = Result<Execution, GateError>;
-
-    async fn run(self, tx: &mut Tx) -> Self::Output {
-        let Self { books, id, ending } = self;
-        let Some(mut execution) = tx.get(&books.executions, &id).await? else {
-            return Err(GateError::Refused(Refusal::Unknown));
-        };
-        execution.state = ending.state;
-        execution.ended_at = Some(tx.now());
-        execution.outcome = ending.outcome.or(execution.outcome);
-        execution.verdict = ending.verdict.or(execution.verdict);
-        tx.put(&books.executions, &execution)?;
-        let mut proposal = find(&books, tx, &execution.proposal_id, "finish", CORE).await?;
-        proposal.finish(match execution.state {
-            ExecutionState::Succeeded => ProposalStatus::Succeeded,
-            ExecutionState::Failed => ProposalStatus::Failed,
-            ExecutionState::Unknown | ExecutionState::Running | ExecutionState::Verifying => {
-                ProposalStatus::Unknown
-            }
-        });
-        let summary = execution.outcome.as_ref().map(|outcome| &outcome.summary);
-        let detail = execution.verdict.as_ref().map(|verdict| &verdict.detail);
-        let told = Told::new("action.executed", CORE)
-            .with("executionId", json!(execution.id))
-            .with("result", json!(execution.state))
-            .with("summary", json!(summary))
-            .with("check", json!(detail))
-            .with("remark", json!(ending.remark));
-        books.record(tx, &proposal, told).await?;
-        tx.emit(notes::executed(&execution));
-        Ok(execution)
-    }
 }
