@@ -1,72 +1,136 @@
-// Figures, not verdicts: how the dashboard bears many incidents that keep coming. `npm run load`.
+// Figures, not verdicts: how the dashboard bears many incidents, new ones that keep coming, and changes of those that
+// are there. `npm run load`, or `node e2e/load.mjs COUNT RATE SECONDS [first] [new] [repeated] [people]`.
 
 import { Browser } from "./browser.mjs";
+import { firstRows, heap, spread, storm } from "./figures.mjs";
 import { Site, sleep, until } from "./site.mjs";
 
 const COUNT = Number(process.argv[2] ?? 5_000);
 const RATE = Number(process.argv[3] ?? 200);
 const SECONDS = Number(process.argv[4] ?? 20);
+const PARTS = process.argv.slice(5);
 
-const site = await Site.make();
-await site.start();
-site.log(...Array.from({ length: COUNT }, (_, at) => `2026-02-20 deployed v${at}`));
+/** How many incidents the first row is also waited for with. */
+const FEW = 100;
+
 const browser = await Browser.open(process.env.CHROMIUM ?? "/usr/bin/chromium");
-const page = await browser.page(site);
-await page.goto("/");
-await page.getByLabel("API key").fill(site.keys.otto);
-await page.getByRole("button", { name: "Sign in" }).click();
-const total = async () => Number((await page.locator(".filters .shown").textContent()).replace(/\D.*/, ""));
-await until("every incident is listed", async () => (await total()) >= COUNT, 120_000);
-console.log(`${COUNT} incidents listed, ${await page.locator(".row").count()} rows in the page`);
+const many = (count, name) => Array.from({ length: count }, (_, at) => `2026-02-20 deployed ${name(at)}`);
+const total = async (page) => Number((await page.locator(".filters .shown").textContent()).replace(/\D.*/, ""));
+const listed = (page, count) => until(`${count} incidents are listed`, async () => (await total(page)) >= count, 240_000);
 
-const first = [];
-for (let at = 0; at < 11; at += 1) {
-  const began = performance.now();
-  await page.goto("/");
-  await page.locator(".row").first().waitFor();
-  first.push(Math.round(performance.now() - began));
-}
-first.sort((a, b) => a - b);
-console.log(`first row after navigation: median ${first[5]} ms, worst of 11 ${first[10]} ms`);
-await until("every incident is listed again", async () => (await total()) >= COUNT, 120_000);
-
-const client = await page.context().newCDPSession(page);
-const heap = async () => {
-  await client.send("HeapProfiler.collectGarbage");
-  return (await page.evaluate(() => performance.memory.usedJSHeapSize)) / 1e6;
-};
-const before = await heap();
-await page.evaluate(() => {
-  globalThis.figures = { frames: 0, long: [], stop: false };
-  const tick = () => {
-    globalThis.figures.frames += 1;
-    requestAnimationFrame(tick);
+/** A repeated line counts on the incident that is there. */
+function repeating(settings) {
+  settings.modules["enricher.dedup"] = {
+    enabled: true, windowMs: 3_600_000, fingerprintFields: ["title", "severity", "detectedBy", "description"],
   };
-  requestAnimationFrame(tick);
-  new PerformanceObserver((list) => globalThis.figures.long.push(...list.getEntries().map((one) => Math.round(one.duration)))).observe({ type: "longtask" });
-});
-const started = performance.now();
-for (let tick = 0; tick < SECONDS * 10; tick += 1) {
-  site.log(...Array.from({ length: RATE / 10 }, (_, at) => `2026-02-20 deployed more-${tick}-${at}`));
-  if (tick % 5 === 0) await page.mouse.wheel(0, tick % 10 ? 1_200 : -900);
-  await sleep(Math.max(0, started + (tick + 1) * 100 - performance.now()));
 }
-const lasted = (performance.now() - started) / 1000;
-const { frames, long } = await page.evaluate(() => globalThis.figures);
-await until("all that came is listed", async () => (await total()) >= COUNT + RATE * SECONDS, 60_000);
-console.log(`${RATE} incidents a second for ${SECONDS} s: ${Math.round(frames / lasted)} frames a second, ${long.length} long tasks, the longest ${Math.max(0, ...long)} ms`);
-console.log(`heap ${before.toFixed(1)} MB before, ${(await heap()).toFixed(1)} MB after with ${RATE * SECONDS} more incidents`);
-const seen = [];
-for (let at = 0; at < 11; at += 1) {
-  await page.goto(`/?q=pixel-${at}-`);
-  await page.locator(".pulse.live").waitFor();
+
+async function signedIn(site) {
+  const page = await browser.page(site);
+  await page.goto("/");
+  await page.getByLabel("API key").fill(site.keys.otto);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  return page;
+}
+
+/** A site that lists `count` incidents, for `work`. */
+async function on(change, count, work) {
+  const site = await Site.make(change);
+  try {
+    await site.start();
+    site.log(...many(count, (at) => `v${at}`));
+    const page = await signedIn(site);
+    await listed(page, count);
+    await work(site, page);
+    await page.context().close();
+  } finally {
+    await site.end();
+  }
+}
+
+async function first(site, page) {
+  for (const count of [FEW, COUNT]) {
+    if (count > FEW) site.log(...many(count - FEW, (at) => `more-${at}`));
+    await page.goto("/");
+    await listed(page, count);
+    const { took, requests } = await firstRows(page, "/", 11);
+    console.log(`first row after navigation, ${count} incidents: ${spread(took)}`);
+    for (const { what, from, to } of requests) console.log(`    ${String(from).padStart(5)} to ${String(to).padStart(5)} ms ${what}`);
+  }
+}
+
+/** Measures a stretch of `step`, whose changes have come when `done` is. */
+async function stretch(page, what, step, done) {
+  await page.reload();
+  await listed(page, COUNT);
+  const client = await page.context().newCDPSession(page);
+  const before = await heap(client);
+  const said = await storm(page, SECONDS, step);
+  await done();
   await sleep(500);
-  const began = Date.now();
-  site.log(`2026-02-20 deployed pixel-${at}-x`);
-  await page.locator(".row").first().waitFor();
-  seen.push(Date.now() - began);
+  const after = await heap(client);
+  console.log(`${RATE} ${what} a second: ${said}`);
+  console.log(`    heap ${before.toFixed(1)} MB before, ${after.toFixed(1)} MB after ${RATE * SECONDS} ${what}`);
 }
-seen.sort((a, b) => a - b);
-console.log(`line written to row shown: median ${seen[5]} ms, worst of 11 ${seen[10]} ms`);
+
+async function fresh(site, page) {
+  const step = (tick) => site.log(...many(RATE / 10, (at) => `new-${tick}-${at}`));
+  await stretch(page, "new incidents", step, () => listed(page, COUNT + RATE * SECONDS));
+  await page.reload();
+  await listed(page, COUNT + RATE * SECONDS);
+  const client = await page.context().newCDPSession(page);
+  console.log(`    heap ${(await heap(client)).toFixed(1)} MB when all of these are read again`);
+  await pixels(site, page);
+}
+
+async function repeated(site, page) {
+  const step = (tick) => site.log(...many(RATE / 10, (at) => `v${(tick * (RATE / 10) + at) % COUNT}`));
+  await stretch(page, "repeated lines", step, async () => {
+    // Lines are read in their order: when this one is there, all before it are.
+    site.log("2026-02-20 deployed the-last");
+    await listed(page, COUNT + 1);
+  });
+}
+
+async function people(site, page) {
+  const { incidents } = await site.ask("otto", "GET", "/incidents?limit=500");
+  const next = (at) => {
+    const { id } = incidents[at % incidents.length];
+    const round = Math.floor(at / incidents.length) % 4;
+    if (round === 0) return [id, "acknowledge", {}];
+    if (round === 1) return [id, "assign", { assignee: at % 2 ? "olga" : "otto" }];
+    if (round === 2) return [id, "comment", { text: `Looked at it for the ${at}th time` }];
+    return [id, "reopen", {}];
+  };
+  let made = 0;
+  let queue = Promise.resolve();
+  const change = async ([id, verb, body]) => site.ask(made % 2 ? "olga" : "otto", "POST", `/incidents/${encodeURIComponent(id)}/${verb}`, body);
+  const step = (tick) => {
+    const some = Array.from({ length: RATE / 10 }, (_, at) => next(tick * (RATE / 10) + at));
+    queue = queue.then(() => Promise.all(some.map((one) => change(one).then(() => { made += 1; }))));
+  };
+  await stretch(page, "changes by people", step, () => queue);
+  console.log(`    ${made} were made`);
+}
+
+/** From a line written to its row shown. */
+async function pixels(site, page) {
+  const seen = [];
+  for (let at = 0; at < 11; at += 1) {
+    await page.goto(`/?q=pixel-${at}-`);
+    await page.locator(".pulse.live").waitFor();
+    await sleep(500);
+    const began = Date.now();
+    site.log(`2026-02-20 deployed pixel-${at}-x`);
+    await page.locator(".row").first().waitFor();
+    seen.push(Date.now() - began);
+  }
+  console.log(`line written to row shown: ${spread(seen)}`);
+}
+
+const none = () => undefined;
+const parts = { first: [none, FEW, first], new: [none, COUNT, fresh], repeated: [repeating, COUNT, repeated], people: [none, COUNT, people] };
+for (const [name, [change, count, work]] of Object.entries(parts)) {
+  if (!PARTS.length || PARTS.includes(name)) await on(change, count, work);
+}
 await browser.close();
-await site.end();
