@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { Browser } from "./browser.mjs";
 import { docs } from "./docs.mjs";
 import { HOSTILE } from "./hostile.mjs";
+import { lists } from "./lists.mjs";
 import { plant } from "./plant.mjs";
 import { rules } from "./rules.mjs";
 import { setUp } from "./setup.mjs";
@@ -333,6 +334,7 @@ await test("a phone is enough: targets, approval, no sideways scrolling", async 
 });
 
 await rules(parts);
+await lists(parts);
 await many(parts);
 
 await test("single keys can be switched off", async () => {

@@ -1,31 +1,19 @@
 // Reads what is shown, and keeps it true by the stream.
 
 import * as api from "./api";
-import { apply, settle } from "./apply";
+import { apply } from "./apply";
 import { readChanges } from "./changes";
-import { ACTIVE, SEVERITIES, SPANS, type Filter } from "./order";
-import { now, serverNow, set, toast } from "./store";
+import { glance, glimpsed, keep, readIncident, readIncidents, say, type Page } from "./listing";
+import { ACTIVE } from "./order";
+import { noteIn, wasIn } from "./settings";
+import { now, set, toast } from "./store";
 import { listen } from "./stream";
 import type {
-  DeadLetter, Escalation, Execution, Happening, Incident, ModuleStatus, OnCall, Proposal, Run, Status, Who,
+  DeadLetter, Escalation, Execution, Happening, ModuleStatus, OnCall, Proposal, Run, Who,
 } from "./types";
-
-/** How many incidents are read at once, and the most that are read at all. */
-const PAGE = 500;
-const MOST = 10_000;
 
 /** How often the modules are looked at. */
 const LOOK = 15_000;
-
-type Page<K extends string, T> = { [key in K]: T[] } & { nextCursor?: string };
-
-const keep = <T extends { id: string }>(all: Map<string, T>, some: T[]): Map<string, T> => {
-  const next = new Map(all);
-  for (const one of some) next.set(one.id, one);
-  return next;
-};
-
-const say = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Joins calls that come close together into one. */
 function soon(work: () => Promise<void>, wait = 200): () => void {
@@ -36,89 +24,6 @@ function soon(work: () => Promise<void>, wait = 200): () => void {
       work().catch(() => undefined);
     }, wait);
   };
-}
-
-/** All that is known, with these where they are not older. */
-function newer(some: Incident[]): Map<string, Incident> {
-  const known = new Map(now().incidents);
-  for (const one of some) {
-    const held = known.get(one.id);
-    if (!held || Date.parse(held.updatedAt) <= Date.parse(one.updatedAt)) known.set(one.id, one);
-  }
-  return known;
-}
-
-async function readIncidents(statuses: Status[], afresh: boolean): Promise<void> {
-  const before = new Set(now().incidents.keys());
-  const seen: Incident[] = [];
-  const partly = new Set(afresh ? [] : now().partly);
-  // The worst come first: however many others there are, none of these is left out.
-  for (const severity of SEVERITIES) {
-    let cursor = "";
-    const asked = `/incidents?status=${statuses.join(",")}&severity=${severity}`;
-    do {
-      const limit = Math.min(seen.length ? PAGE : 100, Math.max(1, MOST - seen.length));
-      const page = await api.get<Page<"incidents", Incident>>(`${asked}&limit=${limit}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
-      seen.push(...page.incidents);
-      cursor = page.nextCursor ?? "";
-      if (page.incidents.length) set({ incidents: newer(page.incidents), loaded: true, trouble: "" });
-    } while (cursor && seen.length < MOST);
-    if (cursor) partly.add(severity);
-  }
-  set({ loaded: true, trouble: "" });
-  if (afresh) {
-    // What the server does not tell of any more has another status now, or is gone; unless it was not told of all.
-    const told = new Set(seen.map((one) => one.id));
-    for (const one of now().incidents.values()) if (partly.has(one.severity)) told.add(one.id);
-    set({ incidents: settle(now().incidents, before, told, statuses) });
-  }
-  set({ read: new Set([...now().read, ...statuses]), partly });
-}
-
-/** How many incidents a search brings, and how long it waits for the next letter, in milliseconds. */
-const FOUND = 500;
-const LETTER = 350;
-
-let planned = 0;
-
-/** Looks on the server for what passes, where there are more incidents than were read. */
-export function search(filter: Filter): void {
-  clearTimeout(planned);
-  if (!now().partly.size || !(filter.text.trim() || filter.module)) return;
-  const asked = new URLSearchParams({ severity: filter.severities.join(","), status: filter.statuses.join(",") });
-  if (filter.text.trim()) asked.set("q", filter.text.trim().split(/\s+/).slice(0, 8).join(" ").slice(0, 200));
-  if (filter.module) asked.set("module", filter.module);
-  if (filter.within) asked.set("since", new Date(serverNow() - SPANS[filter.within]).toISOString());
-  planned = window.setTimeout(() => {
-    pages(asked.toString(), planned).catch((error: unknown) => toast(`The search failed: ${say(error)}`, "bad"));
-  }, LETTER);
-}
-
-async function pages(asked: string, turn: number): Promise<void> {
-  let cursor = "";
-  let found = 0;
-  do {
-    const page = await api.get<Page<"incidents", Incident>>(`/incidents?${asked}&limit=100${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
-    if (turn !== planned) return;
-    cursor = page.nextCursor ?? "";
-    found += page.incidents.length;
-    const fresh = page.incidents.filter((one) => !now().incidents.has(one.id));
-    if (fresh.length) set({ incidents: keep(now().incidents, fresh) });
-  } while (cursor && found < FOUND);
-}
-
-/** Reads incidents of these statuses, where they were not read yet. */
-export function want(statuses: Status[]): void {
-  const missing = statuses.filter((one) => !now().read.has(one));
-  if (!missing.length || !now().loaded) return;
-  set({ read: new Set([...now().read, ...missing]) });
-  readIncidents(missing, false).catch((error: unknown) => toast(`Cannot read more incidents: ${say(error)}`, "bad"));
-}
-
-/** Reads one incident whole, with its history. */
-export async function readIncident(id: string): Promise<void> {
-  const one = await api.get<Incident>(`/incidents/${encodeURIComponent(id)}`);
-  set({ incidents: keep(now().incidents, [one]) });
 }
 
 export async function readProposals(): Promise<void> {
@@ -204,6 +109,7 @@ function follow({ type, payload }: Happening): void {
 }
 
 async function readAll(): Promise<void> {
+  isReading = true;
   const first = readIncidents(ACTIVE, true);
   const others = [readProposals, readModules, readLetters, readOnCall, readRuns, readChanges].map((read) => read().catch(() => undefined));
   try {
@@ -214,10 +120,14 @@ async function readAll(): Promise<void> {
   await Promise.all(others);
 }
 
+/** True once the incidents are being read, which says more than an earlier glance. */
+let isReading = false;
+
 let end: (() => void) | null = null;
 
 function start(): void {
   stop();
+  isReading = false;
   let again = soon(readAll, 50);
   const hang = listen({
     link: (link) => set({ link, heard: link === "live" ? Date.now() : now().heard }),
@@ -257,6 +167,7 @@ function stop(): void {
 
 /** Somebody came in. */
 export function enter(who: Who): void {
+  noteIn(true);
   set({ who });
   start();
 }
@@ -264,18 +175,28 @@ export function enter(who: Who): void {
 /** Nobody is signed in any more: nothing that was read is kept. */
 export function leave(): void {
   stop();
+  noteIn(false);
   set({
     who: null, incidents: new Map(), read: new Set(), loaded: false, partly: new Set(), proposals: new Map(), executions: new Map(),
     modules: [], letters: [], escalations: [], onCall: null, runs: [], changes: [], link: "connecting",
   });
 }
 
-/** Finds out who is there, and tries again until the server answers. */
+const isList = (path: string): boolean => path === "/" || path.startsWith("/i/");
+
+/** Finds out who is there, and tries again until the server answers. Whoever was in is likely to be so still. */
 export async function begin(): Promise<void> {
+  const first = wasIn() && isList(location.pathname) ? glance().catch(() => []) : Promise.resolve([]);
   try {
     const who = await api.whoami();
-    if (who) enter(who);
-    else leave();
+    if (!who) {
+      await first;
+      leave();
+      return;
+    }
+    enter(who);
+    const seen = await first;
+    if (now().who === who && !isReading) glimpsed(seen);
   } catch {
     set({ link: "lost" });
     setTimeout(() => void begin(), 1_000);

@@ -5,7 +5,7 @@ import { onSignedOut, onSignInAgain } from "./api";
 import { begin, enter, leave } from "./data";
 import { bind, press } from "./keys";
 import { show } from "./settings";
-import { arrived, go, set, useStore } from "./store";
+import { arrived, go, now, set, useStore } from "./store";
 import { Approvals } from "./views/approvals";
 import { Audit } from "./views/audit";
 import { Now } from "./views/now";
@@ -58,7 +58,7 @@ function View({ path }: { path: string }) {
 }
 
 show();
-onSignedOut(leave);
+onSignedOut(() => { if (now().who) leave(); });
 onSignInAgain(() => new Promise((answer) => set({ again: (isIn) => { set({ again: null }); answer(isIn); } })));
 addEventListener("popstate", arrived);
 addEventListener("keydown", press);

@@ -2,6 +2,9 @@
 
 const KEY = "opspilot";
 
+/** Stands while somebody is signed in. */
+const IN = "opspilot-in";
+
 export interface Settings {
   theme: "auto" | "light" | "dark";
   shortcuts: boolean;
@@ -30,4 +33,22 @@ export function change(more: Partial<Settings>): void {
 export function show(now = settings()): void {
   if (now.theme === "auto") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = now.theme;
+}
+
+/** True if somebody was signed in when this browser last showed the dashboard. It is a guess, and opens nothing. */
+export function wasIn(): boolean {
+  try {
+    return localStorage.getItem(IN) !== null;
+  } catch {
+    return false;
+  }
+}
+
+export function noteIn(isIn: boolean): void {
+  try {
+    if (isIn) localStorage.setItem(IN, "");
+    else localStorage.removeItem(IN);
+  } catch {
+    // Then the first incidents come a little later.
+  }
 }

@@ -3,8 +3,9 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import * as api from "../api";
-import { readIncident, readRuns } from "../data";
+import { readRuns } from "../data";
 import { VERBS, assign, comment, mayWork, move } from "../deeds";
+import { readIncident } from "../listing";
 import { samples } from "../plot";
 import { now, toast, useStore } from "../store";
 import { brief, span, words } from "../text";

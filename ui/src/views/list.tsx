@@ -1,13 +1,15 @@
 // The list of incidents: rows of one height, of which only those in sight exist, and none moves under the cursor.
+//
+// Each hook that keeps a function is a function of its own: what it keeps would otherwise hold the list of its time.
 
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { RefObject } from "preact";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
-import { move, mayWork } from "../deeds";
+import { mayWork } from "../deeds";
 import { shift } from "../order";
 import { useStore } from "../store";
-import { visible } from "../text";
 import type { Incident, Proposal } from "../types";
-import { Ago, Do, Link, Mark, State, Text } from "./parts";
+import { Row } from "./row";
 
 /** With more rows than this, only those in sight exist. */
 const ALL = 200;
@@ -23,6 +25,8 @@ interface Props {
   toggle(id: string): void;
 }
 
+type Box = RefObject<HTMLDivElement | null>;
+
 function useRowHeight(): number {
   const narrow = useMemo(() => matchMedia("(max-width: 720px)"), []);
   const [height, set] = useState(narrow.matches ? 76 : 44);
@@ -34,22 +38,25 @@ function useRowHeight(): number {
   return height;
 }
 
-export function List({ incidents, cursor, shown, search, point, picked, toggle }: Props) {
-  const height = useRowHeight();
-  const box = useRef<HTMLDivElement>(null);
-  const [view, look] = useState({ top: 0, rows: 40 });
-  const [fresh, setFresh] = useState(0);
-  const before = useRef<string[]>([]);
-  const hovered = useRef<string | null>(null);
+/** The proposals that wait, by their incidents. */
+function useWaiting(): Map<string, Proposal> {
   const proposals = useStore((state) => state.proposals);
-  const waiting = useMemo(() => {
+  return useMemo(() => {
     const found = new Map<string, Proposal>();
     for (const one of proposals.values()) if (one.status === "pending" && one.incidentId) found.set(one.incidentId, one);
     return found;
   }, [proposals]);
-  const ids = useMemo(() => incidents.map((one) => one.id), [incidents]);
+}
 
-  const measure = (): void => {
+function useIds(incidents: Incident[]): string[] {
+  return useMemo(() => incidents.map((one) => one.id), [incidents]);
+}
+
+/** Which rows are in sight, and how many new ones are above them. */
+function useSight(box: Box, height: number) {
+  const [view, look] = useState(() => ({ top: 0, rows: Math.ceil(innerHeight / height) }));
+  const [fresh, setFresh] = useState(0);
+  const measure = useCallback((): void => {
     const element = box.current;
     if (!element) return;
     const top = Math.floor(element.scrollTop / height);
@@ -58,24 +65,7 @@ export function List({ incidents, cursor, shown, search, point, picked, toggle }
       return old.top === top && old.rows === rows ? old : { top, rows };
     });
     if (element.scrollTop < height) setFresh(0);
-  };
-
-  // A new row above must not push away what somebody is about to press.
-  useLayoutEffect(() => {
-    const element = box.current;
-    const old = before.current;
-    before.current = ids;
-    if (!element || !old.length) return;
-    const top = old[Math.floor(element.scrollTop / height)] ?? null;
-    const anchor = hovered.current ?? cursor ?? (element.scrollTop > 0 ? top : null);
-    const moved = shift(old, ids, anchor);
-    if (moved > 0) {
-      element.scrollTop += moved * height;
-      setFresh((count) => count + moved);
-    } else if (moved < 0) element.scrollTop += moved * height;
-    measure();
-  }, [ids]);
-
+  }, [height]);
   useLayoutEffect(() => {
     const element = box.current;
     if (!element) return;
@@ -83,17 +73,57 @@ export function List({ incidents, cursor, shown, search, point, picked, toggle }
     const watch = new ResizeObserver(measure);
     watch.observe(element);
     return () => watch.disconnect();
-  }, [height]);
+  }, [measure]);
+  return { view, fresh, setFresh, measure };
+}
 
-  // The row under the keyboard's cursor is always in sight.
+type Sight = ReturnType<typeof useSight>;
+
+/** A new row above must not push away what somebody is about to press. Gives the ids as they are drawn. */
+function useAnchor(box: Box, ids: string[], anchored: () => string | null, { setFresh, measure }: Pick<Sight, "setFresh" | "measure">, height: number): RefObject<string[]> {
+  const drawn = useRef<string[]>([]);
+  useLayoutEffect(() => {
+    const element = box.current;
+    const old = drawn.current ?? [];
+    drawn.current = ids;
+    if (!element || !old.length) return;
+    const top = old[Math.floor(element.scrollTop / height)] ?? null;
+    const moved = shift(old, ids, anchored() ?? (element.scrollTop > 0 ? top : null));
+    if (moved) element.scrollTop += moved * height;
+    if (moved > 0) setFresh((count) => count + moved);
+    measure();
+  }, [ids]);
+  return drawn;
+}
+
+/** The row under the keyboard's cursor is always in sight. */
+function useCursor(box: Box, cursor: string | null, drawn: RefObject<string[]>, height: number): void {
   useEffect(() => {
     const element = box.current;
-    const at = cursor ? ids.indexOf(cursor) : -1;
+    const at = cursor ? (drawn.current ?? []).indexOf(cursor) : -1;
     if (!element || at < 0) return;
     const top = at * height;
     if (top < element.scrollTop) element.scrollTop = top;
     else if (top + height > element.scrollTop + element.clientHeight) element.scrollTop = top + height - element.clientHeight;
   }, [cursor]);
+}
+
+/** The row under the mouse, told of by the list as a whole. */
+const under = (event: PointerEvent): string | null => {
+  const row = event.target instanceof Element ? event.target.closest<HTMLElement>(".row") : null;
+  return event.pointerType === "mouse" ? (row?.dataset.id ?? null) : null;
+};
+
+export function List({ incidents, cursor, shown, search, point, picked, toggle }: Props) {
+  const height = useRowHeight();
+  const box = useRef<HTMLDivElement>(null);
+  const hovered = useRef<string | null>(null);
+  const waiting = useWaiting();
+  const ids = useIds(incidents);
+  const sight = useSight(box, height);
+  const { view, fresh, setFresh, measure } = sight;
+  const drawn = useAnchor(box, ids, () => hovered.current ?? cursor, sight, height);
+  useCursor(box, cursor, drawn, height);
 
   const isAll = incidents.length <= ALL;
   const from = isAll ? 0 : Math.max(0, view.top - SPARE);
@@ -104,55 +134,18 @@ export function List({ incidents, cursor, shown, search, point, picked, toggle }
         <button type="button" class="pill" onClick={() => { box.current?.scrollTo({ top: 0 }); setFresh(0); }}>{fresh} new</button>
       )}
       <div class="list" ref={box} onScroll={measure} tabIndex={0} role="region" aria-label="Incidents, scrollable"
-        onPointerLeave={() => { hovered.current = null; }}>
+        onPointerOver={(event) => { hovered.current = under(event); }} onPointerLeave={() => { hovered.current = null; }}>
         <ol class="rows" data-pick={mayWork() || undefined} aria-label={`${incidents.length} incidents, the most urgent first`} style={{ height: `${incidents.length * height}px` }}>
           {incidents.slice(from, to).map((one, at) => (
             <li key={one.id} class="row" data-cursor={one.id === cursor || undefined} data-shown={one.id === shown || undefined} data-picked={picked.has(one.id) || undefined}
               data-severity={one.severity} data-status={one.status} data-id={one.id}
               aria-setsize={incidents.length} aria-posinset={from + at + 1}
-              style={{ top: `${(from + at) * height}px` }}
-              onPointerEnter={(event) => { hovered.current = event.pointerType === "mouse" ? one.id : null; }}>
-              {mayWork() && <Pick title={one.title} is={picked.has(one.id)} toggle={() => toggle(one.id)} />}
-              <Row incident={one} waits={waiting.get(one.id)} search={search} point={point} />
+              style={{ top: `${(from + at) * height}px` }}>
+              <Row incident={one} waits={waiting.get(one.id)} search={search} picked={picked.has(one.id)} point={point} toggle={toggle} />
             </li>
           ))}
         </ol>
       </div>
     </div>
   );
-}
-
-function Pick({ title, is, toggle }: { title: string; is: boolean; toggle(): void }) {
-  return (
-    <label class="pick">
-      <input type="checkbox" checked={is} aria-label={`Select: ${visible(title)}`} onChange={toggle} />
-    </label>
-  );
-}
-
-function Row({ incident, waits, search, point }: { incident: Incident; waits: Proposal | undefined; search: string; point(id: string): void }) {
-  return useMemo(() => (
-    <>
-      <Mark of={incident.severity} />
-      <Link to={`/i/${encodeURIComponent(incident.id)}${search}`} class="title" onFocus={() => point(incident.id)}>
-        <b><Text of={incident.title} /></b> <span class="cause"><Text of={incident.description} /></span>
-      </Link>
-      {incident.occurrences > 1 ? <span class="times" title={`${incident.occurrences} signals`}>×{incident.occurrences}</span> : <span class="times" />}
-      <span class="owner">{incident.assignee ? <Text of={incident.assignee} /> : ""}</span>
-      <State of={incident.status} />
-      <span class="when"><Ago at={incident.createdAt} /><span class="last">seen <Ago at={incident.lastSeenAt} /></span></span>
-      <span class="next"><Next incident={incident} waits={waits} /></span>
-    </>
-  ), [incident, waits, search]);
-}
-
-/** The one next step. */
-function Next({ incident, waits }: { incident: Incident; waits: Proposal | undefined }) {
-  if (waits) return <Link to={`/approvals/${encodeURIComponent(waits.id)}`} class="button small ask">Decide</Link>;
-  if (!mayWork()) return null;
-  const label = (verb: string): string => `${verb}: ${incident.title}`;
-  if (incident.status === "open") return <Do kind="small" label={label("Acknowledge")} run={() => move(incident.id, "acknowledge")}>Acknowledge</Do>;
-  if (incident.status === "acknowledged") return <Do kind="small" label={label("Resolve")} run={() => move(incident.id, "resolve")}>Resolve</Do>;
-  if (incident.status === "resolved") return <Do kind="small plain" label={label("Reopen")} run={() => move(incident.id, "reopen")}>Reopen</Do>;
-  return null;
 }

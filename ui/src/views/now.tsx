@@ -1,11 +1,11 @@
 // The first screen: who must act, on what, and with which next step.
 
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import { changeAll } from "../bulk";
-import { search, want } from "../data";
 import { assign, mayWork, move, undo } from "../deeds";
 import { bind } from "../keys";
+import { search, want } from "../listing";
 import { ACTIVE, listed, parse, query, type Filter } from "../order";
 import { go, now, serverNow, useStore } from "../store";
 import { age } from "../text";
@@ -25,31 +25,24 @@ const NEEDS_NARROW = 2;
 export function Now() {
   const path = useStore((state) => state.path);
   const address = useStore((state) => state.query);
-  const incidents = useStore((state) => state.incidents);
+  const all = useStore((state) => state.incidents.size);
   const loaded = useStore((state) => state.loaded);
-  const me = useStore((state) => state.who?.subject ?? "");
   const filter = useMemo(() => parse(address), [address]);
-  const minute = useTick(60_000);
-  const rows = useMemo(() => listed(incidents.values(), filter, me, serverNow()), [incidents, filter, me, minute]);
+  const rows = useRows(filter);
   const shown = path.startsWith("/i/") ? decodeURIComponent(path.slice(3)) : null;
   const [cursor, point] = useState<string | null>(shown);
   const [picked, pick] = useState<ReadonlySet<string>>(new Set());
-  const chosen = useMemo(() => rows.filter((one) => picked.has(one.id)), [rows, picked]);
-  const toggle = (id: string): void => pick((old) => {
-    const next = new Set(old);
-    if (!next.delete(id)) next.add(id);
-    return next;
-  });
-  useEffect(() => want(filter.statuses), [filter, loaded]);
-  useEffect(() => search(filter), [filter, loaded]);
+  const chosen = useChosen(rows, picked);
+  const toggle = useToggle(pick);
+  useMore(filter, loaded);
   useKeys({ rows, cursor, shown, chosen }, { point, toggle, clear: () => pick(new Set()) });
   return (
     <div class={shown ? "now split" : "now"}>
       <div class="now-list">
         <h1 class="sr">Now</h1>
         <Needs />
-        <Filters filter={filter} count={rows.length} all={incidents.size} />
-        {!loaded && <Empty title="Reading incidents…" />}
+        <Filters filter={filter} count={rows.length} all={all} />
+        {!loaded && !rows.length && <Empty title="Reading incidents…" />}
         {loaded && !rows.length && <Calm filter={filter} />}
         {chosen.length > 0 && <Chosen all={rows} chosen={chosen} pick={pick} />}
         {rows.length > 0 && <List incidents={rows} cursor={cursor} shown={shown} search={address} point={point} picked={picked} toggle={toggle} />}
@@ -57,6 +50,34 @@ export function Now() {
       {shown && <Detail id={shown} key={shown} back={() => go(`/${address}`)} />}
     </div>
   );
+}
+
+// What a hook keeps, an effect or a memo, holds on to all variables of the function it was made in. These are functions of
+// their own so that none of them keeps a list of incidents that is long out of date.
+
+function useRows(filter: Filter): Incident[] {
+  const incidents = useStore((state) => state.incidents);
+  const me = useStore((state) => state.who?.subject ?? "");
+  const minute = useTick(60_000);
+  return useMemo(() => listed(incidents.values(), filter, me, serverNow()), [incidents, filter, me, minute]);
+}
+
+function useChosen(rows: Incident[], picked: ReadonlySet<string>): Incident[] {
+  return useMemo(() => rows.filter((one) => picked.has(one.id)), [rows, picked]);
+}
+
+function useToggle(pick: (change: (old: ReadonlySet<string>) => ReadonlySet<string>) => void): (id: string) => void {
+  return useCallback((id) => pick((old) => {
+    const next = new Set(old);
+    if (!next.delete(id)) next.add(id);
+    return next;
+  }), [pick]);
+}
+
+/** Reads what the filter shows and was not read yet. */
+function useMore(filter: Filter, loaded: boolean): void {
+  useEffect(() => want(filter.statuses), [filter, loaded]);
+  useEffect(() => search(filter), [filter, loaded]);
 }
 
 /** What is done to all that are selected. */

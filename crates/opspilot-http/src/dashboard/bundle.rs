@@ -17,10 +17,10 @@ pub(super) const FILES: &[File] = &[
         brotli: include_bytes!("../../assets/app-cba6bf9d6eda.css.br"),
     },
     File {
-        name: "app-0fcc0200344d.js",
+        name: "app-7fb5abf3a664.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-0fcc0200344d.js"),
-        brotli: include_bytes!("../../assets/app-0fcc0200344d.js.br"),
+        bytes: include_bytes!("../../assets/app-7fb5abf3a664.js"),
+        brotli: include_bytes!("../../assets/app-7fb5abf3a664.js.br"),
     },
     File {
         name: "icon-fb51cec459e0.svg",
@@ -35,9 +35,9 @@ pub(super) const FILES: &[File] = &[
         brotli: include_bytes!("../../assets/docs-3697e1135c17.css.br"),
     },
     File {
-        name: "docs-361af7d83a02.js",
+        name: "docs-394419c9277c.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/docs-361af7d83a02.js"),
-        brotli: include_bytes!("../../assets/docs-361af7d83a02.js.br"),
+        bytes: include_bytes!("../../assets/docs-394419c9277c.js"),
+        brotli: include_bytes!("../../assets/docs-394419c9277c.js.br"),
     },
 ];
