@@ -77,6 +77,9 @@ function one(known: Incident | undefined, happening: Happening): Incident | unde
   if (!known) return happening.type === "incident.created" ? created(happening) : undefined;
   if (happening.type === "incident.updated") return updated(known, happening);
   if (happening.type !== "incident.repeated") return known;
+  const { occurrences } = happening.payload;
   const seen = text(happening.payload, "lastSeenAt");
-  return Date.parse(seen) > Date.parse(known.lastSeenAt) ? { ...known, lastSeenAt: seen } : known;
+  // What was seen by then is counted already.
+  if (!(Date.parse(seen) > Date.parse(known.lastSeenAt))) return known;
+  return { ...known, lastSeenAt: seen, occurrences: known.occurrences + (typeof occurrences === "number" ? occurrences : 0) };
 }

@@ -182,6 +182,9 @@ export function leave(): void {
   });
 }
 
+/** How long what is drawn at first waits for the incidents that were asked for along with it, in milliseconds. */
+const TOGETHER = 50;
+
 const isList = (path: string): boolean => path === "/" || path.startsWith("/i/");
 
 /** Finds out who is there, and tries again until the server answers. Whoever was in is likely to be so still. */
@@ -194,6 +197,8 @@ export async function begin(): Promise<void> {
       leave();
       return;
     }
+    // Most often both are there at once, and then are drawn at once.
+    await Promise.race([first, new Promise((done) => setTimeout(done, TOGETHER))]);
     enter(who);
     const seen = await first;
     if (now().who === who && !isReading) glimpsed(seen);

@@ -1,6 +1,6 @@
 // What is known, in one place. Changes are told once for each frame, however many there are.
 
-import { useEffect, useReducer, useRef } from "preact/hooks";
+import { useLayoutEffect, useReducer, useRef } from "preact/hooks";
 
 import type { Change } from "./changes";
 import type { DeadLetter, Escalation, Execution, Incident, ModuleStatus, OnCall, Proposal, Run, Severity, Who } from "./types";
@@ -104,7 +104,8 @@ export function useStore<T>(pick: (state: Readonly<State>) => T): T {
   last.current = picked;
   const latest = useRef(pick);
   latest.current = pick;
-  useEffect(() => {
+  // Before it is drawn: what changes meanwhile would otherwise wait until after that.
+  useLayoutEffect(() => {
     const look = (): void => {
       if (!Object.is(latest.current(state), last.current)) again(undefined);
     };

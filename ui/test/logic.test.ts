@@ -52,6 +52,14 @@ describe("events", () => {
     expect(apply(once, [closed]).get("a")).toEqual(once.get("a"));
   });
 
+  test("what repeats is counted once, and not when a reading counted it", () => {
+    const again = (lastSeenAt: string): Happening => happening("incident.repeated", { incidentId: "a", occurrences: 3, lastSeenAt });
+    const read = new Map([["a", incident("a", { occurrences: 5, lastSeenAt: "2026-02-20T12:00:10Z" })]]);
+    expect(apply(read, [again("2026-02-20T12:00:10Z")])).toBe(read);
+    const later = [again("2026-02-20T12:00:11Z"), again("2026-02-20T12:00:11Z"), again("2026-02-20T12:00:12Z")];
+    expect(apply(read, later).get("a")).toMatchObject({ occurrences: 11, lastSeenAt: "2026-02-20T12:00:12Z" });
+  });
+
   test("a reading removes what is gone, and nothing that came meanwhile", () => {
     const all = new Map(["kept", "gone", "came", "other"].map((id) => [id, incident(id, id === "other" ? { status: "closed" } : {})]));
     const left = settle(all, new Set(["kept", "gone", "other"]), new Set(["kept"]), ["open", "acknowledged"]);

@@ -1,7 +1,7 @@
 // Small things that every view is made of.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useReducer, useRef, useState } from "preact/hooks";
 
 import { go, serverNow } from "../store";
 import { age, clock, marked, pieces, span, utc } from "../text";
@@ -44,8 +44,34 @@ export function State({ of }: { of: Status | string }) {
 
 /** A time: how long ago, with the moment itself for whoever points at it. */
 export function Ago({ at }: { at: string }) {
-  const now = useTick(1_000);
-  return <time dateTime={at} title={`${clock(at)} · ${utc(at)}`}>{age(at, now)}</time>;
+  return <time dateTime={at} title={`${clock(at)} · ${utc(at)}`}>{useAge(at)}</time>;
+}
+
+const eachSecond = new Set<() => void>();
+let timer = 0;
+
+/** Calls `look` each second until the returned function is called. There is one timer, however many look. */
+function everySecond(look: () => void): () => void {
+  eachSecond.add(look);
+  timer ||= window.setInterval(() => eachSecond.forEach((one) => one()), 1_000);
+  return () => {
+    eachSecond.delete(look);
+    if (eachSecond.size) return;
+    clearInterval(timer);
+    timer = 0;
+  };
+}
+
+/** How long ago `at` was. A list shows a hundred of these: only what reads otherwise than before is drawn again. */
+function useAge(at: string): string {
+  const [, again] = useReducer((count: number) => count + 1, 0);
+  const said = age(at, serverNow());
+  const latest = useRef({ at, said });
+  latest.current = { at, said };
+  useEffect(() => everySecond(() => {
+    if (age(latest.current.at, serverNow()) !== latest.current.said) again(undefined);
+  }), []);
+  return said;
 }
 
 export function Moment({ at }: { at: string }) {
