@@ -9,7 +9,7 @@ import { Provider } from "oidc-provider";
 const SCOPES = "openid profile groups";
 
 /** Who is there, and in which groups. */
-const PEOPLE = { rosa: ["ops", "cooks"], nick: ["cooks"] };
+const PEOPLE = { rosa: ["ops", "cooks"], nick: ["cooks"], abby: ["admins"] };
 
 async function form(request) {
   const parts = [];

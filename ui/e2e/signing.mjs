@@ -72,7 +72,8 @@ async function atProvider({ test, browser, shot }) {
   const site = await Site.make((settings) => {
     settings.auth.oidc = {
       issuer: `http://localhost:${port}`, clientId: "opspilot", clientSecret: "a secret of the client", name: "Example",
-      scopes: ["openid", "profile", "groups"], subjectClaim: "preferredUsername", roles: [{ group: "ops", role: "operator" }],
+      scopes: ["openid", "profile", "groups"], subjectClaim: "preferredUsername",
+      roles: [{ group: "ops", role: "operator" }, { group: "admins", role: "admin" }],
     };
   });
   const provider = await IdentityProvider.start(port, `${site.url}/api/session/oidc/callback`);
@@ -121,6 +122,30 @@ async function atProvider({ test, browser, shot }) {
     await page.goto(callback);
     await page.getByText("That sign-in did not come to an end.").waitFor();
     assert.equal(new URL(page.url()).search, "", "the word is told once");
+    await own(page);
+    await page.context().close();
+  });
+
+  await test("whoever wants to administer is asked again by the provider, whatever session there is", async () => {
+    const page = await visit("abby");
+    await page.locator(".pulse.live").waitFor();
+    const reload = () => page.evaluate(async () => {
+      const who = await fetch("/api/session").then((answer) => answer.json());
+      const answer = await fetch("/api/reload", { method: "POST", headers: { "x-csrf-token": who.csrfToken } });
+      return answer.ok ? "" : (await answer.json()).code;
+    });
+    // The provider says `auth_time` where it is asked for, and nowhere else.
+    assert.equal(await reload(), "sign-in-again");
+    await page.goto("/api/session/oidc");
+    await page.locator(".pulse.live").waitFor();
+    assert.equal(await reload(), "sign-in-again", "it let her through unseen");
+    await page.goto("/sources");
+    await page.getByRole("button", { name: "Read the configuration again" }).click();
+    await page.getByRole("dialog").getByRole("link", { name: "Sign in with Example" }).click();
+    await page.getByLabel("Login").fill("abby");
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.locator(".pulse.live").waitFor();
+    assert.notEqual(await reload(), "sign-in-again");
     await own(page);
     await page.context().close();
   });

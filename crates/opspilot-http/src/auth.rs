@@ -33,7 +33,7 @@ use self::configured::ConfiguredKeys;
 use self::errand::Background;
 use self::tokens::{Signer, Tokens};
 
-pub(crate) use oidc::{FLOW_LIFE, Oidc, OidcError, Returned, word};
+pub(crate) use oidc::{Ask, FLOW_LIFE, Oidc, OidcError, Returned, word};
 
 pub use oidc::trial;
 
@@ -165,6 +165,7 @@ impl Authenticator {
                 issuer,
                 subject,
                 groups,
+                ..
             } => {
                 self.check_subject(subject, session.created_at).await?;
                 let oidc = self.oidc.as_ref().ok_or(Invalid::Revoked)?;

@@ -19,6 +19,8 @@ const OUTCOMES: Record<string, string> = {
   failed: "That sign-in did not come to an end. Begin it again, in one window.",
   "no-role": "You are known, but none of your groups may do anything here. Ask an administrator.",
   limited: "Too many sign-ins failed from here. Wait a minute.",
+  "not-asked": "The identity provider let you through without asking who you are, which proves nothing to whoever administers. Sign out there and try again, or sign in otherwise.",
+  "no-auth-time": "The identity provider does not tell when it asked who you are (auth_time), so a sign-in there is not enough to administer. Sign in otherwise.",
 };
 
 /** Takes the word out of the address, so that it is told once. */
@@ -37,7 +39,7 @@ export function SignIn({ enter }: Enter) {
       <div class="ways">
         <h1>OpsPilot</h1>
         {told && <p class="trouble" role="alert">{told}</p>}
-        <WaysIn enter={enter} />
+        <WaysIn enter={enter} fresh={false} />
       </div>
     </main>
   );
@@ -56,14 +58,14 @@ export function SignInAgain({ answer }: { answer(isIn: boolean): void }) {
     <dialog ref={dialog} class="ask-first" aria-labelledby="again" onClose={() => answer(false)}>
       <h2 id="again">Sign in again</h2>
       <p class="lead">This changes who may do what, or what the server does by itself, and you signed in a while ago.</p>
-      <div class="ways"><WaysIn enter={came} /></div>
+      <div class="ways"><WaysIn enter={came} fresh /></div>
       <div class="deeds"><button type="button" class="button" onClick={() => dialog.current?.close()}>Cancel</button></div>
     </dialog>
   );
 }
 
-/** The forms. What is typed is sent once and never kept here. */
-function WaysIn({ enter }: Enter) {
+/** The forms. What is typed is sent once and never kept here. `fresh`: whoever comes back from a provider was asked there. */
+function WaysIn({ enter, fresh }: Enter & { fresh: boolean }) {
   const [offered, offer] = useState<Ways>();
   const [byKey, choose] = useState(false);
   useEffect(() => {
@@ -73,7 +75,7 @@ function WaysIn({ enter }: Enter) {
   const withKey = byKey || !offered.password;
   return (
     <>
-      {offered.oidc && <ByProvider {...offered.oidc} />}
+      {offered.oidc && <ByProvider {...offered.oidc} fresh={fresh} />}
       {withKey ? <ByKey key="key" enter={enter} /> : <ByPassword key="password" enter={enter} />}
       {offered.password && (
         <button type="button" class="button plain" onClick={() => choose(!byKey)}>
@@ -85,10 +87,10 @@ function WaysIn({ enter }: Enter) {
 }
 
 /** A plain link: the browser leaves this page, comes back, and is in. */
-function ByProvider({ name, isAvailable }: NonNullable<Ways["oidc"]>) {
+function ByProvider({ name, isAvailable, fresh }: NonNullable<Ways["oidc"]> & { fresh: boolean }) {
   return (
     <>
-      <a class="button primary" href={`${BASE}/session/oidc`}><span>Sign in with <Text of={name} /></span></a>
+      <a class="button primary" href={`${BASE}/session/oidc${fresh ? "?fresh=true" : ""}`}><span>Sign in with <Text of={name} /></span></a>
       {!isAvailable && <p class="hint">It did not answer a moment ago.</p>}
       <p class="or">or</p>
     </>

@@ -197,7 +197,7 @@ impl Door {
                 let open = OpenSession {
                     id: session.id.clone(),
                     csrf: token.csrf(),
-                    began: session.created_at,
+                    proven_at: session.proven_at(),
                 };
                 self.state.note_key(&session.source);
                 self.state.note_session(session);

@@ -26,8 +26,8 @@ pub(super) struct OpenSession {
     pub(super) id: String,
     /// What a page must send with each change.
     pub(super) csrf: String,
-    /// When somebody signed in.
-    pub(super) began: Timestamp,
+    /// When somebody showed who they are, where that is known.
+    pub(super) proven_at: Option<Timestamp>,
 }
 
 impl Caller {

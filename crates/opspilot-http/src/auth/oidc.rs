@@ -9,6 +9,7 @@ mod discovery;
 mod flow;
 mod id_token;
 mod issuer;
+mod proof;
 mod token;
 mod trial;
 
@@ -30,6 +31,7 @@ use super::errand::Background;
 pub use self::trial::trial;
 
 pub(crate) use self::flow::{FLOW_LIFE, Flow};
+pub(crate) use self::proof::Ask;
 pub(crate) use self::token::word;
 
 /// Signs people in at one issuer.
@@ -51,6 +53,10 @@ pub(crate) enum OidcError {
     Failed(String),
     /// Somebody whom nothing allows anything. Who.
     NoRole(String),
+    /// The issuer was to ask somebody who they are, and did not.
+    NotAsked,
+    /// The issuer was to say when it asked somebody who they are, and did not.
+    NoTime,
 }
 
 /// What a browser is told to begin with.
@@ -92,13 +98,19 @@ impl Oidc {
         &self.config.name
     }
 
-    /// Sends a browser to the issuer, from where it comes back to `redirect`.
+    /// Sends a browser to the issuer, which is asked as `ask` says, and from where it comes back to `redirect`.
     ///
     /// # Errors
     /// [`OidcError::Unavailable`]
-    pub(crate) async fn begin(&self, redirect: &str, now: Timestamp) -> Result<Begun, OidcError> {
+    pub(crate) async fn begin(
+        &self,
+        ask: Ask,
+        redirect: &str,
+        now: Timestamp,
+    ) -> Result<Begun, OidcError> {
         let issuer = self.issuer().await?;
-        let (flow, cookie) = self.flows.begin(now).map_err(OidcError::Unavailable)?;
+        let begun = self.flows.begin(ask, now);
+        let (flow, cookie) = begun.map_err(OidcError::Unavailable)?;
         let mut location = issuer.discovered.authorization.clone();
         location
             .query_pairs_mut()
@@ -109,7 +121,8 @@ impl Oidc {
             .append_pair("state", &flow.state())
             .append_pair("nonce", &flow.nonce())
             .append_pair("code_challenge", &flow.challenge())
-            .append_pair("code_challenge_method", "S256");
+            .append_pair("code_challenge_method", "S256")
+            .extend_pairs(ask.parameters());
         Ok(Begun {
             location: location.into(),
             cookie,
@@ -174,7 +187,8 @@ impl Oidc {
         let claims = id_token::verify(&text, &expected, (&issuer.keys, now)).await;
         let claims = claims.map_err(|reason| failed(&format!("id_token: {reason}")))?;
         let person = Person::of(&claims, &self.config).map_err(failed)?;
-        self.admit(person)
+        let proven_at = proof::proven_at(&claims, &flow, now)?;
+        self.admit(person, proven_at)
     }
 
     /// Who the session of `subject` with `groups` of `issuer` is now; `None` if it lets nobody in any more.
@@ -200,7 +214,11 @@ impl Oidc {
             .ok_or_else(|| OidcError::Failed("an answer of another issuer".to_owned()))
     }
 
-    fn admit(&self, person: Person) -> Result<(Identity, Source), OidcError> {
+    fn admit(
+        &self,
+        person: Person,
+        authenticated_at: Option<Timestamp>,
+    ) -> Result<(Identity, Source), OidcError> {
         let Some(role) = self.config.role_of(&person.groups) else {
             return Err(OidcError::NoRole(person.subject));
         };
@@ -209,6 +227,7 @@ impl Oidc {
             issuer: self.config.issuer.clone(),
             subject: person.subject,
             groups: person.groups,
+            authenticated_at,
         };
         Ok((identity, source))
     }
@@ -227,6 +246,10 @@ impl OidcError {
             Self::Denied(reason) => format!("oidc: the issuer says {reason}"),
             Self::Failed(reason) => format!("oidc: {reason}"),
             Self::NoRole(subject) => format!("oidc: no role for {subject}"),
+            Self::NotAsked => "oidc: the issuer did not ask again who it is".to_owned(),
+            Self::NoTime => {
+                "oidc: the issuer does not say when it asked: no `auth_time`".to_owned()
+            }
         };
         text.chars().take(300).collect()
     }

@@ -97,6 +97,10 @@ pub enum Source {
         subject: String,
         /// The groups that gave them their role.
         groups: Vec<String>,
+        /// When they showed the issuer who they are, which may be long before they came here; `None` if it does not say,
+        /// or if the session is of a version that did not ask.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        authenticated_at: Option<Timestamp>,
     },
 }
 
@@ -122,6 +126,22 @@ pub struct Session {
     pub expires_at: Timestamp,
     /// When it was last used, to the minute.
     pub seen_at: Timestamp,
+}
+
+impl Session {
+    /// When somebody showed who they are, never after the session began; `None` if an issuer vouched for them that does
+    /// not say when they did.
+    #[must_use]
+    pub fn proven_at(&self) -> Option<Timestamp> {
+        match &self.source {
+            Source::Oidc {
+                authenticated_at, ..
+            } => authenticated_at.map(|at| at.min(self.created_at)),
+            Source::Key { .. } | Source::Configured { .. } | Source::Password { .. } => {
+                Some(self.created_at)
+            }
+        }
+    }
 }
 
 /// A session as it is stored.
@@ -186,5 +206,69 @@ impl Record for StoredSession {
 
     fn index(&self) -> Vec<Option<IndexEntry>> {
         vec![at(self.ends_at())]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const BEGAN: Timestamp = Timestamp::from_millis(1_771_588_800_000);
+
+    fn session(source: Source) -> Session {
+        Session {
+            id: "s".into(),
+            source,
+            created_at: BEGAN,
+            expires_at: BEGAN.plus(SESSION_LIFE),
+            seen_at: BEGAN,
+        }
+    }
+
+    fn vouched(authenticated_at: Option<Timestamp>) -> Source {
+        Source::Oidc {
+            issuer: "https://idp.example.org".into(),
+            subject: "oidc:7".into(),
+            groups: vec!["ops".into()],
+            authenticated_at,
+        }
+    }
+
+    #[test]
+    fn what_a_session_proves_is_as_old_as_what_was_shown() {
+        let hour = std::time::Duration::from_hours(1);
+        for (shown, expected) in [
+            (None, None),
+            (Some(BEGAN.minus(hour)), Some(BEGAN.minus(hour))),
+            (Some(BEGAN.plus(hour)), Some(BEGAN)),
+        ] {
+            assert_eq!(session(vouched(shown)).proven_at(), expected, "{shown:?}");
+        }
+        let key = Source::Key { id: "k".into() };
+        assert_eq!(session(key).proven_at(), Some(BEGAN));
+    }
+
+    /// What versions before and after `authenticatedAt` make of what the other has stored.
+    #[test]
+    fn sessions_of_versions_before_and_after_are_read() {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase", tag = "type")]
+        enum Before {
+            Oidc { subject: String },
+        }
+        let old = json!({
+            "type": "oidc", "issuer": "https://idp.example.org", "subject": "oidc:7", "groups": ["ops"],
+        });
+        let read: Source = serde_json::from_value(old.clone()).unwrap();
+        assert_eq!(read, vouched(None), "the old one proves nothing");
+        assert_eq!(serde_json::to_value(&read).unwrap(), old);
+        let new = serde_json::to_value(vouched(Some(BEGAN))).unwrap();
+        assert_ne!(new["authenticatedAt"], Value::Null);
+        let Before::Oidc { subject } = serde_json::from_value(new.clone()).unwrap();
+        assert_eq!(subject, "oidc:7");
+        let read: Source = serde_json::from_value(new).unwrap();
+        assert_eq!(read, vouched(Some(BEGAN)));
     }
 }

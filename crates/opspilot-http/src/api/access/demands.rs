@@ -15,7 +15,7 @@ use super::Door;
 /// The header that carries a session's CSRF token.
 const CSRF: &str = "x-csrf-token";
 
-/// How long after a sign-in a session is enough for what is critical.
+/// How long a session is enough for what is critical after somebody showed who they are.
 const FRESH: Duration = Duration::from_mins(15);
 
 impl Door {
@@ -55,7 +55,8 @@ impl Door {
     /// A browser that was left open must not be enough to change who may do what: somebody has to sign in again.
     pub(super) fn check_fresh(&self, caller: &Caller) -> Result<(), Problem> {
         let now = self.state.cx.clock.now();
-        let is_old = |session: &OpenSession| now.since(session.began) >= FRESH;
+        let is_fresh = |at| now.since(at) < FRESH;
+        let is_old = |session: &OpenSession| !session.proven_at.is_some_and(is_fresh);
         if !self.route.is_critical() || !caller.session().is_some_and(is_old) {
             return Ok(());
         }

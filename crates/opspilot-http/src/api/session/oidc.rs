@@ -17,13 +17,20 @@ use opspilot_net::Peer;
 use super::super::access::{Cookie, Site};
 use super::super::answer::Answer;
 use super::super::metrics::Refusal;
+use super::super::params::Params;
 use super::super::problem::{Code, Problem};
-use super::super::routes::{Reply, Shape};
+use super::super::routes::{Form, Input, Reply, Shape};
 use super::super::state::State;
 use super::begin_session;
-use crate::auth::{Oidc, OidcError, Returned};
+use crate::auth::{Ask, Oidc, OidcError, Returned};
 
-pub(in crate::api) const BEGIN: Shape = Shape::of(Reply::bare(303)).problems(&[Code::NO_OIDC]);
+pub(in crate::api) const BEGIN: Shape = Shape::of(Reply::bare(303))
+    .query(&[Input::new(
+        "fresh",
+        Form::Words(&["true", "false"]),
+        "True to have the provider ask who it is, whatever session there is: what administers the server wants that.",
+    )])
+    .problems(&[Code::NO_OIDC]);
 pub(in crate::api) const RETURN: Shape =
     Shape::of(Reply::bare(303)).problems(&[Code::NO_OIDC, Code::STORAGE_UNAVAILABLE]);
 
@@ -35,6 +42,8 @@ const UNAVAILABLE: &str = "unavailable";
 const DENIED: &str = "denied";
 const FAILED: &str = "failed";
 const NO_ROLE: &str = "no-role";
+const NOT_ASKED: &str = "not-asked";
+const NO_TIME: &str = "no-auth-time";
 const LIMITED: &str = "limited";
 
 /// `GET /session/oidc`
@@ -43,11 +52,14 @@ const LIMITED: &str = "limited";
 pub(in crate::api) async fn begin(
     Extract(state): Extract<State>,
     site: Site,
+    mut params: Params,
     headers: HeaderMap,
 ) -> Answer {
+    let ask = asked(&mut params);
+    params.finish()?;
     let oidc = offered(&state)?;
     let redirect = redirect(&state, &site);
-    match oidc.begin(&redirect, state.cx.clock.now()).await {
+    match oidc.begin(ask, &redirect, state.cx.clock.now()).await {
         Ok(begun) => {
             note(&state, None);
             super::end_before(&state, site.cookie, &headers).await?;
@@ -126,6 +138,14 @@ fn offered(state: &State) -> Result<&Oidc, Problem> {
     oidc.ok_or_else(|| Problem::of(Code::NO_OIDC))
 }
 
+/// How the provider is asked.
+fn asked(params: &mut Params) -> Ask {
+    match params.parsed("fresh", "write `true` or `false`") {
+        Some(true) => Ask::Anew,
+        Some(false) | None => Ask::Usual,
+    }
+}
+
 /// The one address to come back to under this name.
 fn redirect(state: &State, site: &Site) -> String {
     format!("{}{}/session/oidc/callback", site.origin, state.base_path())
@@ -157,6 +177,8 @@ const fn word_for(error: &OidcError) -> &'static str {
         OidcError::Denied(_) => DENIED,
         OidcError::Failed(_) => FAILED,
         OidcError::NoRole(_) => NO_ROLE,
+        OidcError::NotAsked => NOT_ASKED,
+        OidcError::NoTime => NO_TIME,
     }
 }
 

@@ -1,8 +1,8 @@
 //! What ties a browser to its answer.
 //!
 //! A flow is 256 random bits in a cookie that no script reads. State, nonce and verifier are derived from them, each for
-//! itself, so that nothing need be kept for whoever begins and never comes back. The cookie also tells when it was made,
-//! under a code of this process: another cannot be planted, and an old one is over.
+//! itself, so that nothing need be kept for whoever begins and never comes back. The cookie also tells when it was made
+//! and how the issuer was asked, under a code of this process: another cannot be planted, and an old one is over.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,6 +16,8 @@ use opspilot_core::module::RunError;
 use ring::digest::{SHA256, digest};
 use ring::hmac;
 use ring::rand::{SecureRandom as _, SystemRandom};
+
+use super::proof::Ask;
 
 /// How long somebody may take at the issuer.
 pub(crate) const FLOW_LIFE: Duration = Duration::from_mins(10);
@@ -36,7 +38,11 @@ impl fmt::Debug for Flows {
 }
 
 /// One sign-in, from the button to the way back.
-pub(crate) struct Flow([u8; 32]);
+pub(crate) struct Flow {
+    secret: [u8; 32],
+    pub(super) begun: Timestamp,
+    pub(super) ask: Ask,
+}
 
 impl Flows {
     /// Nobody has begun yet.
@@ -55,15 +61,21 @@ impl Flows {
     ///
     /// # Errors
     /// When the system gives no random numbers.
-    pub(super) fn begin(&self, now: Timestamp) -> Result<(Flow, String), String> {
-        let mut bytes = [0; 32];
+    pub(super) fn begin(&self, ask: Ask, now: Timestamp) -> Result<(Flow, String), String> {
+        let mut secret = [0; 32];
         SystemRandom::new()
-            .fill(&mut bytes)
+            .fill(&mut secret)
             .map_err(|_| "the system gives no random numbers".to_owned())?;
-        let body = format!("{}.{}", URL_SAFE_NO_PAD.encode(bytes), now.as_millis());
+        let encoded = URL_SAFE_NO_PAD.encode(secret);
+        let body = format!("{encoded}.{}.{}", now.as_millis(), ask.word());
         let tag = hmac::sign(&self.key, body.as_bytes());
         let cookie = format!("{body}.{}", URL_SAFE_NO_PAD.encode(tag));
-        Ok((Flow(bytes), cookie))
+        let flow = Flow {
+            secret,
+            begun: now,
+            ask,
+        };
+        Ok((flow, cookie))
     }
 
     /// The flow of a cookie; `None` if it was not made here, or too long ago.
@@ -71,25 +83,29 @@ impl Flows {
         let (body, tag) = cookie.rsplit_once('.')?;
         let tag = URL_SAFE_NO_PAD.decode(tag).ok()?;
         hmac::verify(&self.key, body.as_bytes(), &tag).ok()?;
-        let (bytes, begun) = body.split_once('.')?;
+        let (body, ask) = body.rsplit_once('.')?;
+        let (secret, begun) = body.split_once('.')?;
         let begun = Timestamp::from_millis(begun.parse().ok()?);
         if begun > now || now.since(begun) >= FLOW_LIFE {
             return None;
         }
-        let bytes = URL_SAFE_NO_PAD.decode(bytes).ok()?;
-        Some(Flow(bytes.try_into().ok()?))
+        Some(Flow {
+            secret: URL_SAFE_NO_PAD.decode(secret).ok()?.try_into().ok()?,
+            begun,
+            ask: Ask::of(ask)?,
+        })
     }
 
     /// Ends a flow; false if it was ended before.
     pub(super) fn end(&self, flow: &Flow) -> bool {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        if ended.contains(&flow.0) {
+        if ended.contains(&flow.secret) {
             return false;
         }
         if ended.len() >= ENDED {
             ended.pop_front();
         }
-        ended.push_back(flow.0);
+        ended.push_back(flow.secret);
         true
     }
 }
@@ -116,7 +132,7 @@ impl Flow {
     }
 
     fn derive(&self, what: &[u8]) -> String {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.0);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.secret);
         URL_SAFE_NO_PAD.encode(hmac::sign(&key, what))
     }
 }
@@ -130,9 +146,10 @@ mod tests {
     #[test]
     fn a_cookie_is_good_for_ten_minutes_at_the_server_that_made_it() {
         let flows = Flows::new().unwrap();
-        let (flow, cookie) = flows.begin(NOW).unwrap();
+        let (flow, cookie) = flows.begin(Ask::Anew, NOW).unwrap();
         let read = flows.read(&cookie, NOW).unwrap();
         assert_eq!(read.state(), flow.state());
+        assert_eq!((read.begun, read.ask), (NOW, Ask::Anew));
         let last = NOW.plus(FLOW_LIFE - Duration::from_millis(1));
         assert!(flows.read(&cookie, last).is_some());
         assert!(flows.read(&cookie, NOW.plus(FLOW_LIFE)).is_none());
@@ -144,18 +161,21 @@ mod tests {
     #[test]
     fn no_other_cookie_is_taken() {
         let flows = Flows::new().unwrap();
-        let (_, cookie) = flows.begin(NOW).unwrap();
-        let (_, other) = flows.begin(NOW).unwrap();
+        let (_, cookie) = flows.begin(Ask::Anew, NOW).unwrap();
+        let (_, other) = flows.begin(Ask::Anew, NOW).unwrap();
         let parts: Vec<_> = cookie.split('.').collect();
         let foreign = other.split('.').next().unwrap();
         let later = NOW.as_millis() + 1;
         for wrong in [
             String::new(),
             "..".to_owned(),
+            "...".to_owned(),
             cookie.replace('.', ""),
-            format!("{foreign}.{}.{}", parts[1], parts[2]),
-            format!("{}.{later}.{}", parts[0], parts[2]),
-            format!("{}.{}.", parts[0], parts[1]),
+            cookie.replace(parts[0], foreign),
+            cookie.replace(parts[1], &later.to_string()),
+            cookie.replace(".anew.", ".usual."),
+            cookie.replace(".anew.", "."),
+            cookie.replace(parts[3], ""),
             format!("{cookie}A"),
             format!("x{cookie}"),
         ] {
@@ -166,7 +186,7 @@ mod tests {
     #[test]
     fn what_is_derived_differs_and_tells_nothing_of_the_rest() {
         let flows = Flows::new().unwrap();
-        let (flow, cookie) = flows.begin(NOW).unwrap();
+        let (flow, cookie) = flows.begin(Ask::Usual, NOW).unwrap();
         let made = [
             flow.state(),
             flow.nonce(),
@@ -185,9 +205,10 @@ mod tests {
     fn what_is_remembered_of_ended_flows_is_bounded() {
         let flows = Flows::new().unwrap();
         for number in 0..u32::try_from(ENDED).unwrap() + 10 {
-            let mut bytes = [0; 32];
-            bytes[..4].copy_from_slice(&number.to_le_bytes());
-            assert!(flows.end(&Flow(bytes)));
+            let mut secret = [0; 32];
+            secret[..4].copy_from_slice(&number.to_le_bytes());
+            let (begun, ask) = (NOW, Ask::Usual);
+            assert!(flows.end(&Flow { secret, begun, ask }));
         }
         assert_eq!(flows.ended.lock().unwrap().len(), ENDED);
     }

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod forged;
+mod fresh;
 mod issuer;
 mod outage;
 mod trial;

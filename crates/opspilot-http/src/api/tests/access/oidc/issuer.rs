@@ -152,6 +152,7 @@ impl Script {
         for (name, value) in self.claims.as_object().unwrap() {
             claims[name] = match value.as_str() {
                 Some("now-1h") => json!(now - 3_600),
+                Some("now") => json!(now),
                 Some("now+1h") => json!(now + 3_600),
                 _ => value.clone(),
             };

@@ -65,7 +65,11 @@ impl World {
 
     /// From the button to the answer.
     pub(super) async fn sign_in(&self) -> Reply {
-        let visit = self.begin().await;
+        self.pass_through(self.begin().await).await
+    }
+
+    /// A browser at the issuer, which lets it through.
+    pub(super) async fn pass_through(&self, visit: Visit) -> Reply {
         let query = self.issuer.sign_in(&visit.location);
         self.come_back(&visit.cookie, &query).await
     }
