@@ -46,7 +46,7 @@ impl Wish {
             note(fields, "sources", taken)?;
         }
         let channels = match fields.value("channels") {
-            None | Some(Value::Null) => Vec::new(),
+            None => Vec::new(),
             Some(Value::Array(channels)) if channels.len() <= MOST => channels,
             Some(_) => {
                 let message = format!("write a list of at most {MOST} channels");

@@ -41,6 +41,7 @@ async fn what_is_written_wrongly_is_refused_everywhere() {
         ),
         (source(json!({ "paths": "/srv" })), "takes a list"),
         (source(json!(7)), "are an object"),
+        (json!({ "channels": null }), "write a list"),
         (json!({ "channels": ["s3cret"] }), "is an object"),
         (json!({ "channels": [{ "id": "a" }] }), "channels[].type"),
         (
