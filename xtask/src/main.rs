@@ -44,7 +44,8 @@ cargo xtask COMMAND
   docs [--check]   write docs/reference from the server, or fail if it is stale
   ui [--check]     build the dashboard from ui/, or check it: types, logic, and that the bundle is not stale
   e2e              the dashboard against the real server in Chromium; screenshots in target/screenshots
-  schemathesis     requests by the OpenAPI document, right and wrong, against a server; needs Python, takes minutes
+  schemathesis [SECONDS]
+                   requests by the OpenAPI document, right and wrong, against a server; needs Python, takes minutes
   bench [criterion | peers --harness DIR [-- ARGUMENTS]]
                    microbenchmarks, or a comparison by a harness outside this repository
   fuzz [TARGET] [--seconds N]
@@ -82,7 +83,8 @@ fn run(arguments: &[String]) -> Result<()> {
         ("docs", rest) => docs::run(&Workspace::load()?, docs::Mode::parse(rest)?)?,
         ("ui", rest) => ui::run(&Workspace::load()?, ui::Mode::parse(rest)?)?,
         ("e2e", []) => ui::end_to_end(&Workspace::load()?)?,
-        ("schemathesis", []) => schemathesis::run(&Workspace::load()?)?,
+        ("schemathesis", []) => schemathesis::run(&Workspace::load()?, None)?,
+        ("schemathesis", [seconds]) => schemathesis::run(&Workspace::load()?, Some(seconds))?,
         ("bench", rest) => bench::run(&Workspace::load()?, rest)?,
         ("fuzz", rest) => fuzz::run(&Workspace::load()?, &fuzz::Plan::parse(rest)?)?,
         ("dist", rest) => dist::run(&Workspace::load()?, dist::Symbols::parse(rest)?)?,
