@@ -141,6 +141,7 @@ async function atProvider({ test, browser, shot }) {
     assert.equal(await reload(), "sign-in-again", "it let her through unseen");
     await page.goto("/sources");
     await page.getByRole("button", { name: "Read the configuration again" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Read it" }).click();
     await page.getByRole("dialog").getByRole("link", { name: "Sign in with Example" }).click();
     await page.getByLabel("Login").fill("abby");
     await page.getByRole("button", { name: "Continue" }).click();
