@@ -99,7 +99,11 @@ pub enum Source {
         groups: Vec<String>,
         /// When they showed the issuer who they are, which may be long before they came here; `None` if it does not say,
         /// or if the session is of a version that did not ask.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(
+            rename = "authenticatedAt",
+            default,
+            skip_serializing_if = "Option::is_none"
+        )]
         authenticated_at: Option<Timestamp>,
     },
 }
