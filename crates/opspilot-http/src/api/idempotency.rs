@@ -107,10 +107,10 @@ fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
         return Ok(None);
     };
     let is_alone = given.next().is_none();
-    let key = key
-        .to_str()
-        .ok()
-        .filter(|key| (1..=KEY_LENGTH).contains(&key.len()) && is_alone);
+    let is_right = |key: &&str| {
+        (1..=KEY_LENGTH).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    let key = key.to_str().ok().filter(is_right).filter(|_| is_alone);
     let detail = "`Idempotency-Key` must be given once, with 1 to 255 visible ASCII characters";
     key.map(|key| Some(key.to_owned()))
         .ok_or_else(|| Problem::of(Code::INVALID_REQUEST).detail(detail))

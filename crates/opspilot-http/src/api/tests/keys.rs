@@ -105,6 +105,8 @@ async fn malformed_keys_are_refused() {
     for key in [
         "Idempotency-Key:",
         "Idempotency-Key: \u{e4}",
+        "Idempotency-Key: a b",
+        "Idempotency-Key: a\tb",
         "Idempotency-Key: a\r\nIdempotency-Key: b",
         &long,
     ] {
@@ -114,6 +116,21 @@ async fn malformed_keys_are_refused() {
         assert_eq!(reply.problem(), (400, "invalid-request".into()), "{key}");
     }
     assert_eq!(api.actions("a").await, ["created"]);
+}
+
+/// White space around a header's value is no part of it (RFC 9110, section 5.5).
+#[tokio::test]
+async fn a_key_with_white_space_around_it_is_the_key() {
+    let api = Fixture::new().await;
+    api.incident("a", Severity::Info).await;
+    for (key, replayed) in [("k1", ""), (" \tk1 \t", "true")] {
+        let key = format!("Idempotency-Key:{key}");
+        let head = head("POST /api/incidents/a/comment", &key);
+        let reply = api.ask(&head, COMMENT).await;
+        let found = (reply.status, reply.header("idempotency-replayed"));
+        assert_eq!(found, (200, replayed), "{key}");
+    }
+    assert_eq!(api.actions("a").await, ["created", "comment"]);
 }
 
 #[tokio::test]
