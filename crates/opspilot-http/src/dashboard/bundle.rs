@@ -17,10 +17,10 @@ pub(super) const FILES: &[File] = &[
         brotli: include_bytes!("../../assets/app-cba6bf9d6eda.css.br"),
     },
     File {
-        name: "app-d6deb9318cf1.js",
+        name: "app-04737d32068a.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/app-d6deb9318cf1.js"),
-        brotli: include_bytes!("../../assets/app-d6deb9318cf1.js.br"),
+        bytes: include_bytes!("../../assets/app-04737d32068a.js"),
+        brotli: include_bytes!("../../assets/app-04737d32068a.js.br"),
     },
     File {
         name: "icon-fb51cec459e0.svg",
@@ -35,9 +35,9 @@ pub(super) const FILES: &[File] = &[
         brotli: include_bytes!("../../assets/docs-3697e1135c17.css.br"),
     },
     File {
-        name: "docs-ee0becd5beb9.js",
+        name: "docs-3369fe5ef713.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/docs-ee0becd5beb9.js"),
-        brotli: include_bytes!("../../assets/docs-ee0becd5beb9.js.br"),
+        bytes: include_bytes!("../../assets/docs-3369fe5ef713.js"),
+        brotli: include_bytes!("../../assets/docs-3369fe5ef713.js.br"),
     },
 ];
