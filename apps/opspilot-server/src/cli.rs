@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde_json::Value;
 
-pub(crate) use access::{KeyCommand, KindArgument, RoleArgument, TokenCommand, UserCommand};
+pub(crate) use access::{KeyCommand, TokenCommand, UserCommand};
 
 const EXIT_CODES: &str = "\
 Exit codes:
