@@ -151,7 +151,7 @@ impl Module for Webhook {
         let before = (front.clone(), desk);
         let limit = (meters.clone(), self.config.max_body_bytes);
         let service = Service::new(cx, outlets, before, limit);
-        let socket = bind(self.address, SECTION).await?;
+        let socket = bind(self.address, SECTION)?;
         let bound = socket
             .local_addr()
             .map_err(|error| RunError::new("the socket is not usable", error))?;

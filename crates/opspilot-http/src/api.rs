@@ -123,7 +123,7 @@ impl Module for Api {
             )));
         }
         let access = Access::open(cx, &self.options.base_path, self.api_limits).await?;
-        let listener = bind(wanted, "modules.ui.api").await?;
+        let listener = bind(wanted, "modules.ui.api")?;
         let bound = local_address(&listener)?;
         cx.health.detail("port", bound.port());
         cx.health.detail("url", self.options.url(bound));

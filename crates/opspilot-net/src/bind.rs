@@ -1,11 +1,13 @@
 //! Addresses to listen on.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use opspilot_core::module::RunError;
 use tokio::net::{TcpListener, TcpSocket};
 
-/// How many connections may wait to be accepted; the number that `TcpListener::bind` uses.
+/// How many connections may wait to be accepted. A client that finds no room tries again after a second only, so the 128
+/// of `TcpListener::bind` are too few for a burst while the processor is busy.
 const BACKLOG: u32 = 1_024;
 
 /// Reads the option `host`: an IP address, also in brackets, or `localhost`.
@@ -35,10 +37,8 @@ pub fn is_wide(address: IpAddr) -> bool {
 ///
 /// # Errors
 /// When the address cannot be had; the error says which option to change.
-pub async fn bind(wanted: SocketAddr, section: &str) -> Result<TcpListener, RunError> {
-    TcpListener::bind(wanted)
-        .await
-        .map_err(|error| cannot_bind(wanted, section, error))
+pub fn bind(wanted: SocketAddr, section: &str) -> Result<TcpListener, RunError> {
+    listen(wanted, None).map_err(|error| cannot_bind(wanted, section, error))
 }
 
 /// The same for connections whose clients may read slowly for a long time: the system keeps at most `send_buffer` bytes
@@ -51,29 +51,32 @@ pub fn bind_bounded(
     section: &str,
     send_buffer: u32,
 ) -> Result<TcpListener, RunError> {
-    let listen = || {
-        let socket = match wanted {
-            SocketAddr::V4(_) => TcpSocket::new_v4()?,
-            SocketAddr::V6(_) => TcpSocket::new_v6()?,
-        };
-        // As `TcpListener::bind` does, so that a server can start again at once.
-        socket.set_reuseaddr(true)?;
-        socket.set_send_buffer_size(send_buffer)?;
-        socket.bind(wanted)?;
-        socket.listen(BACKLOG)
-    };
-    listen().map_err(|error| cannot_bind(wanted, section, error))
+    listen(wanted, Some(send_buffer)).map_err(|error| cannot_bind(wanted, section, error))
 }
 
-fn cannot_bind(address: SocketAddr, section: &str, error: std::io::Error) -> RunError {
+fn listen(wanted: SocketAddr, send_buffer: Option<u32>) -> io::Result<TcpListener> {
+    let socket = match wanted {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // As `TcpListener::bind` does, so that a server can start again at once.
+    socket.set_reuseaddr(true)?;
+    if let Some(bytes) = send_buffer {
+        socket.set_send_buffer_size(bytes)?;
+    }
+    socket.bind(wanted)?;
+    socket.listen(BACKLOG)
+}
+
+fn cannot_bind(address: SocketAddr, section: &str, error: io::Error) -> RunError {
     let way_out = match error.kind() {
-        std::io::ErrorKind::AddrInUse => format!(
+        io::ErrorKind::AddrInUse => format!(
             ": another program listens there; stop it, or set `{section}.port` to a free port"
         ),
-        std::io::ErrorKind::PermissionDenied => {
+        io::ErrorKind::PermissionDenied => {
             format!(": ports below 1024 need a privilege; set `{section}.port` to a higher one")
         }
-        std::io::ErrorKind::AddrNotAvailable => {
+        io::ErrorKind::AddrNotAvailable => {
             format!(": this machine does not have the address; check `{section}.host`")
         }
         _ => String::new(),
@@ -107,12 +110,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_port_in_use_is_named_with_the_option_to_change() {
-        let first = bind("127.0.0.1:0".parse().unwrap(), "modules.x")
-            .await
-            .unwrap();
-        let error = bind(first.local_addr().unwrap(), "modules.x")
-            .await
-            .unwrap_err();
+        let first = bind("127.0.0.1:0".parse().unwrap(), "modules.x").unwrap();
+        let error = bind(first.local_addr().unwrap(), "modules.x").unwrap_err();
         assert!(error.to_string().contains("`modules.x.port`"), "{error}");
     }
 }

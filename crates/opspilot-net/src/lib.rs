@@ -9,7 +9,7 @@
 //!
 //! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
 //! # runtime.block_on(async {
-//! let listener = opspilot_net::bind("127.0.0.1:0".parse().unwrap(), "example").await.unwrap();
+//! let listener = opspilot_net::bind("127.0.0.1:0".parse().unwrap(), "example").unwrap();
 //! let service = service_fn(async |_: Request<Incoming>| Ok::<Answer, Infallible>(answer(204)));
 //! let metrics = ServerMetrics { open: Gauge::default(), refused: Counter::default() };
 //! let cancel = CancellationToken::new();

@@ -37,6 +37,11 @@ impl Client {
         }
     }
 
+    /// The host and port of the server.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Reads `path`, which is below the base path.
     pub(crate) fn get(&self, path: &str) -> io::Result<Answer> {
         self.send("GET", path, "")

@@ -12,6 +12,8 @@ mod configuration;
 #[cfg(test)]
 mod credentials;
 #[cfg(test)]
+mod crowd;
+#[cfg(test)]
 mod exec;
 #[cfg(test)]
 mod first_start;

@@ -201,7 +201,7 @@ pub(crate) async fn try_address(
         let read = read.map_err(|error| chain(&error))?;
         read.map_err(|error| chain(&error))?;
     }
-    let Err(error) = bind(address, section).await else {
+    let Err(error) = bind(address, section) else {
         return Ok(None);
     };
     let told = chain(&error).replace(&format!("`{section}.port`"), &format!("`{section}.{key}`"));

@@ -87,7 +87,7 @@ impl Receiver {
         for (protocol, port, detail) in wanted {
             if config.speaks(protocol) {
                 let address = SocketAddr::new(config.address(), port);
-                let listener = bind(address, "modules.connector.otlp").await?;
+                let listener = bind(address, "modules.connector.otlp")?;
                 let bound = listener
                     .local_addr()
                     .map_err(|error| RunError::new("the socket is not usable", error))?;

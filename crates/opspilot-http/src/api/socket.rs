@@ -102,7 +102,7 @@ impl Module for WebSocket {
     async fn trial(&mut self, cx: &TrialContext) -> Vec<Trial> {
         let address = self.options.address;
         let listen = async {
-            let bound = bind(address, "modules.ui.websocket").await;
+            let bound = bind(address, "modules.ui.websocket");
             bound.map(|_| None).map_err(|error| error.to_string())
         };
         vec![cx.attempt(format!("ws://{address}"), listen).await]

@@ -24,7 +24,7 @@ pub(super) async fn try_address(options: &Options, cx: &TrialContext) -> Trial {
 }
 
 async fn listen(options: &Options) -> Found {
-    let Err(error) = bind(options.address, "modules.ui.api").await else {
+    let Err(error) = bind(options.address, "modules.ui.api") else {
         return Ok(None);
     };
     let cause = error
