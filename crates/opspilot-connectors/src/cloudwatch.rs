@@ -18,13 +18,19 @@
 //! events whose ids are among the stored numbers. These are kept as long as reading may start before them. So an event that
 //! becomes visible within `lateMs` of its time is told exactly once.
 //!
+//! # Live tail
+//!
+//! With `liveTail`, sessions of `StartLiveTail` say which group has something new, and that group is polled at once
+//! instead of at its next time. Nothing of a session is sent or kept: its events have no ids, so what it told could not be
+//! recognised (`docs/decisions/0002-live-tail-rings.md`). A group that is missing when a session begins does not ring before
+//! the next one, three hours later at the latest; it is polled as usual.
+//!
 //! What each part does: `cloud` asks AWS, `ledger` numbers events and knows what was seen, `shelf` stores that, `outlet` makes
-//! batches, `poller` follows one group, `board` says in the health how the groups are.
+//! batches, `poller` follows one group, `live` holds sessions and rings, `wakes` says when a ring makes a poll, `board` says
+//! in the health how the groups are.
 //!
 //! Known limits: an event that comes more than `lateMs` after its own time is not seen if nothing stopped us meanwhile, and
-//! the machine's clock must not be ahead by more than that. Live tail (`StartLiveTail`) is not used: its
-//! events have no ids, so what it told could not be recognised (`docs/decisions/0002-no-live-tail.md`). Of the ways to find
-//! credentials, single sign-on and programs (`credential_process`) are left out. The SDK reads a page before it can be
+//! the machine's clock must not be ahead by more than that. Of the ways to find credentials, single sign-on and programs (`credential_process`) are left out. The SDK reads a page before it can be
 //! measured; AWS limits one to 1 MiB and 10000 events.
 
 #[cfg(feature = "cloudwatch")]
@@ -35,6 +41,8 @@ mod config;
 #[cfg(feature = "cloudwatch")]
 mod ledger;
 #[cfg(feature = "cloudwatch")]
+mod live;
+#[cfg(feature = "cloudwatch")]
 mod meters;
 #[cfg(feature = "cloudwatch")]
 mod outlet;
@@ -43,10 +51,18 @@ mod poller;
 #[cfg(feature = "cloudwatch")]
 mod shelf;
 #[cfg(feature = "cloudwatch")]
+mod trial;
+#[cfg(feature = "cloudwatch")]
 mod trouble;
+#[cfg(feature = "cloudwatch")]
+mod wakes;
 
 use async_trait::async_trait;
+#[cfg(feature = "cloudwatch")]
+use futures_util::future::join_all;
 use opspilot_core::module::{BuildError, Category, Context, Manifest, Module, RunError};
+#[cfg(feature = "cloudwatch")]
+use opspilot_core::module::{Trial, TrialContext};
 
 pub use config::{AssumeRole, Config};
 
@@ -99,13 +115,25 @@ impl Module for CloudWatch {
         let shelf = shelf::Shelf::open(cx).await?;
         let cloud = cloud::Cloud::open(&self.config).await?;
         let board = board::Board::new(cx, &self.config);
+        let bells = live::Bells::new(&self.config);
         let groups = self.config.log_groups.iter().enumerate();
         let pollers = groups.map(|(index, group)| {
+            let group = (group.as_str(), bells.of(group));
             let poller = poller::Poller::new(cx, &self.config, &cloud, &board, &shelf, group);
             poller.run(index)
         });
-        futures_util::future::join_all(pollers).await;
+        let doorbells = live::sessions(&self.config).map(|groups| {
+            let doorbell =
+                live::Doorbell::new(cx, (&self.config, &cloud), (&board, &bells), groups);
+            doorbell.run()
+        });
+        tokio::join!(join_all(pollers), join_all(doorbells));
         Ok(())
+    }
+
+    #[cfg(feature = "cloudwatch")]
+    async fn trial(&mut self, cx: &TrialContext) -> Vec<Trial> {
+        trial::try_cloud(&self.config, cx).await
     }
 
     #[cfg(not(feature = "cloudwatch"))]

@@ -12,12 +12,27 @@ use super::meters::Meters;
 /// The cause under which it is told that no group can be read.
 const ALL: &str = "groups";
 
+/// The cause under which it is told that live tail does not ring.
+const LIVE: &str = "live tail";
+
 /// How the groups are.
 #[derive(Debug)]
 pub(super) struct Board<'a> {
     cx: &'a Context,
     groups: usize,
     states: Mutex<BTreeMap<String, State>>,
+    sessions: Mutex<BTreeMap<usize, Session>>,
+}
+
+/// How a session of live tail is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Session {
+    /// It is open.
+    Open,
+    /// It ended, and the next is opened soon.
+    Over,
+    /// It cannot be opened.
+    Failing(String),
 }
 
 #[derive(Debug, Default)]
@@ -37,6 +52,26 @@ impl<'a> Board<'a> {
             cx,
             groups: config.log_groups.len(),
             states: Mutex::default(),
+            sessions: Mutex::default(),
+        }
+    }
+
+    /// How the session number `index` is. What is wrong with several is told once.
+    pub(super) fn live(&self, index: usize, session: Session) {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.insert(index, session);
+        let health = &self.cx.health;
+        let open = sessions
+            .values()
+            .filter(|session| **session == Session::Open);
+        health.detail("liveSessions", open.count());
+        let failing = sessions.values().find_map(|session| match session {
+            Session::Failing(message) => Some(message.as_str()),
+            Session::Open | Session::Over => None,
+        });
+        match failing {
+            Some(message) => health.raise(LIVE, HealthStatus::Degraded, message),
+            None => health.clear(LIVE),
         }
     }
 

@@ -16,7 +16,11 @@ use ring::digest;
 
 use super::config::{AssumeRole, Config};
 use super::ledger::Dated;
-use super::trouble::{Kind, Trouble};
+use super::trouble::{Asked, Kind, Trouble};
+
+mod tail;
+
+pub(super) use self::tail::{Heard, Tail, name};
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -154,7 +158,14 @@ impl Cloud {
                     .map(Event::new)
                     .collect(),
             }),
-            Err(error) => Err(Trouble::of(self, group, &error)),
+            Err(error) => {
+                let asked = Asked {
+                    what: &format!("log group `{group}`"),
+                    action: "logs:FilterLogEvents",
+                    on: &format!("`{group}`"),
+                };
+                Err(Trouble::of(self, asked, &error))
+            }
         }
     }
 

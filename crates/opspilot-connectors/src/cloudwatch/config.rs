@@ -48,6 +48,11 @@ pub struct Config {
     /// every poll.
     #[schemars(range(max = 86_400_000))]
     pub late_ms: u64,
+    /// True to hold sessions of live tail open, one for ten groups, which tell within about a second that a group has
+    /// something new: it is polled at once then, at most about once a second, besides the usual polls. AWS charges each
+    /// session by the minute. It needs `logs:StartLiveTail`, and `logs:DescribeLogGroups` for groups that are not named by
+    /// ARN. Default false.
+    pub live_tail: bool,
     /// The most events of one page, 1 to 10000. All pages are read.
     #[schemars(range(min = 1, max = 10_000))]
     pub max_events_per_poll: u32,
@@ -82,6 +87,7 @@ impl Default for Config {
             poll_interval_ms: 30_000,
             lookback_ms: 300_000,
             late_ms: 60_000,
+            live_tail: false,
             max_events_per_poll: 1000,
         }
     }

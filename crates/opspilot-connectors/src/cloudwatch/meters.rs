@@ -28,9 +28,22 @@ const MISSING: MetricSpec = MetricSpec::counter(
     &["group"],
     "Events that were under way at a crash and are gone since.",
 );
+const EARLY: MetricSpec = MetricSpec::counter(
+    "opspilot_cloudwatch_early_polls_total",
+    &["group"],
+    "Polls before their usual time, because live tail told of something new.",
+);
+/// Sessions of live tail that began.
+pub(super) const SESSIONS: MetricSpec = MetricSpec::counter(
+    "opspilot_cloudwatch_live_sessions_total",
+    &[],
+    "Sessions of live tail that began.",
+);
 
 /// The metrics of the module.
-pub(super) const METRICS: &[MetricSpec] = &[EVENTS, REQUESTS, ERRORS, THROTTLED, MISSING];
+pub(super) const METRICS: &[MetricSpec] = &[
+    EVENTS, REQUESTS, ERRORS, THROTTLED, MISSING, EARLY, SESSIONS,
+];
 
 /// Handles of the metrics of one group.
 #[derive(Debug)]
@@ -40,6 +53,7 @@ pub(super) struct Meters {
     pub(super) errors: Counter,
     pub(super) throttled: Counter,
     pub(super) missing: Counter,
+    pub(super) early: Counter,
 }
 
 impl Meters {
@@ -52,6 +66,7 @@ impl Meters {
             errors: counter(&ERRORS),
             throttled: counter(&THROTTLED),
             missing: counter(&MISSING),
+            early: counter(&EARLY),
         }
     }
 }

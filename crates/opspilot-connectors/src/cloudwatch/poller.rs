@@ -1,14 +1,12 @@
 //! Follows one group.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use opspilot_core::error::chain;
 use opspilot_core::module::{Context, HealthStatus};
 use opspilot_core::resilience::{Backoff, BackoffPolicy};
-use opspilot_core::signal::PositionTracker;
 use opspilot_core::storage::StorageError;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::board::Board;
@@ -19,6 +17,9 @@ use super::meters::Meters;
 use super::outlet::Outlet;
 use super::shelf::Shelf;
 use super::trouble::{Kind, Trouble};
+use super::wakes::Wakes;
+
+mod sending;
 
 /// The first pause after a failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -28,9 +29,6 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// The pause after something could not be stored.
 const RETRY: Duration = Duration::from_secs(1);
-
-/// How long what is under way may take when the module stops.
-const LAST_PAGE: Duration = Duration::from_secs(2);
 
 /// How far apart the first polls of groups are, so that they do not throttle one another.
 const STAGGER: Duration = Duration::from_millis(100);
@@ -48,6 +46,9 @@ pub(super) struct Poller<'a> {
     outlet: Outlet,
     meters: Meters,
     backoff: Backoff,
+    wakes: Wakes,
+    /// When the service received the newest event that was seen, in milliseconds since 1970.
+    newest: i64,
 }
 
 /// Why a poll ended early.
@@ -63,11 +64,12 @@ impl<'a> Poller<'a> {
         cloud: &'a Cloud,
         board: &'a Board<'a>,
         shelf: &'a Shelf,
-        group: &'a str,
+        (group, bell): (&'a str, Option<watch::Receiver<i64>>),
     ) -> Self {
         let stream = format!("cloudwatch:{}/{group}", config.region);
         let lookback = Duration::from_millis(config.lookback_ms);
         let first = cx.clock.now().minus(lookback).as_millis();
+        let every = Duration::from_millis(config.poll_interval_ms);
         let outlet = Outlet::new(cx.id, &config.source, &stream, (group, &config.region));
         Self {
             cx,
@@ -75,12 +77,14 @@ impl<'a> Poller<'a> {
             board,
             shelf,
             group,
-            every: Duration::from_millis(config.poll_interval_ms),
+            every,
             late: Duration::from_millis(config.late_ms),
             ledger: shelf.ledger(&stream, first),
             outlet,
             meters: Meters::new(cx, group),
             backoff: BackoffPolicy::endless(FIRST_PAUSE, LONGEST_PAUSE).start(),
+            wakes: Wakes::new(bell, every),
+            newest: 0,
         }
     }
 
@@ -100,7 +104,11 @@ impl<'a> Poller<'a> {
                 biased;
                 () = self.cx.cancel.cancelled() => return,
                 _ = ticks.tick() => {}
+                () = self.wakes.due() => {
+                    self.meters.early.inc();
+                }
             }
+            let throttled = self.meters.throttled.get();
             while let Err(ended) = self.poll().await {
                 let Ended::Troubled(trouble) = ended else {
                     return;
@@ -109,6 +117,8 @@ impl<'a> Poller<'a> {
                     return;
                 }
             }
+            let is_throttled = self.meters.throttled.get() > throttled;
+            self.wakes.polled(self.newest, is_throttled);
         }
     }
 
@@ -198,53 +208,6 @@ impl<'a> Poller<'a> {
         Ok(())
     }
 
-    async fn send(&mut self, numbered: &[(u64, Event)]) -> Result<(), Ended> {
-        let changed = Arc::<Notify>::default();
-        loop {
-            let tracker = PositionTracker::new(0, Arc::clone(&changed));
-            let drafts = self.outlet.drafts(numbered, self.cx.clock.now());
-            for draft in drafts {
-                let batch = draft.builder.build(draft.end, tracker.begin(draft.end));
-                // Letting go of a batch says that it is stored, so one that was not sent to all has to fail.
-                let ack = batch.ack();
-                tokio::select! {
-                    biased;
-                    () = self.cx.cancel.cancelled() => {
-                        ack.fail();
-                        return Err(Ended::Cancelled);
-                    }
-                    () = self.cx.bus.send_logs(batch) => {}
-                }
-            }
-            if self.settled(&tracker, &changed).await? {
-                self.meters.events.inc_by(numbered.len() as u64);
-                return Ok(());
-            }
-            // Something derived was not stored: it is sent again under the same numbers.
-            self.pause(RETRY).await?;
-        }
-    }
-
-    /// Waits until all is stored, or says that something was not.
-    async fn settled(&self, tracker: &PositionTracker, changed: &Notify) -> Result<bool, Ended> {
-        let settle = async {
-            while tracker.in_flight() > 0 && !tracker.has_failed() {
-                changed.notified().await;
-            }
-            !tracker.has_failed()
-        };
-        tokio::pin!(settle);
-        tokio::select! {
-            biased;
-            is_stored = &mut settle => return Ok(is_stored),
-            () = self.cx.cancel.cancelled() => {}
-        }
-        match tokio::time::timeout(LAST_PAGE, settle).await {
-            Ok(true) => Ok(true),
-            _ => Err(Ended::Cancelled),
-        }
-    }
-
     /// A page; asks for it until it comes, unless asking again is of no use.
     async fn page(&mut self, span: Span, rest: Option<&str>) -> Result<Found, Ended> {
         loop {
@@ -257,6 +220,8 @@ impl<'a> Poller<'a> {
             match asked {
                 Ok(found) => {
                     self.backoff.reset();
+                    let newest = found.events.iter().filter_map(|event| event.ingested).max();
+                    self.newest = self.newest.max(newest.unwrap_or_default());
                     return Ok(found);
                 }
                 Err(trouble) if matches!(trouble.kind, Kind::Throttled | Kind::Disturbed) => {
@@ -273,7 +238,7 @@ impl<'a> Poller<'a> {
         let delay = delay.max(trouble.pause.unwrap_or_default());
         // What a person has to change is asked for no more often than usual.
         let delay = match trouble.kind {
-            Kind::Refused => delay.max(self.every),
+            Kind::Refused | Kind::Missing => delay.max(self.every),
             _ => delay,
         };
         let message = format!(

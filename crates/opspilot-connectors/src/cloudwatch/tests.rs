@@ -6,9 +6,10 @@ use opspilot_core::testing::Bench;
 use super::*;
 
 mod fake;
+mod live;
 mod moto;
 
-use fake::{Failure, Fake};
+use fake::{Failure, Fake, TEXT};
 
 type Running = crate::testing::Running<CloudWatch>;
 

@@ -3,8 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata as _, SdkError};
-use aws_sdk_cloudwatchlogs::operation::filter_log_events::FilterLogEventsError;
+use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use opspilot_core::error::chain;
 
 use super::cloud::Cloud;
@@ -21,6 +20,8 @@ pub(super) enum Kind {
     Disturbed,
     /// A person has to change something.
     Refused,
+    /// There is no such group.
+    Missing,
     /// The page cannot be asked for again: start the poll anew.
     Stale,
 }
@@ -34,6 +35,17 @@ pub(super) struct Trouble {
     pub(super) pause: Option<Duration>,
 }
 
+/// What was asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// What the message begins with.
+    pub(super) what: &'a str,
+    /// The action that a policy has to allow.
+    pub(super) action: &'a str,
+    /// What it has to be allowed on.
+    pub(super) on: &'a str,
+}
+
 impl Trouble {
     pub(super) fn new(kind: Kind, message: String) -> Self {
         Self {
@@ -43,8 +55,11 @@ impl Trouble {
         }
     }
 
-    /// What an error means for `group`.
-    pub(super) fn of(cloud: &Cloud, group: &str, error: &SdkError<FilterLogEventsError>) -> Self {
+    /// What an error means for what was asked.
+    pub(super) fn of<E>(cloud: &Cloud, asked: Asked<'_>, error: &SdkError<E>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
         let (kind, message) = match error {
             SdkError::ServiceError(context) => {
                 let inner = context.err();
@@ -53,7 +68,7 @@ impl Trouble {
                     said: inner.message().unwrap_or("without a reason"),
                     status: context.raw().status().as_u16(),
                 };
-                answer.trouble(cloud, group)
+                answer.trouble(cloud, asked)
             }
             SdkError::TimeoutError(_) => (
                 Kind::Disturbed,
@@ -62,7 +77,7 @@ impl Trouble {
             SdkError::ResponseError(context) => {
                 let status = context.raw().status().as_u16();
                 let text = format!(
-                    "{} answers with {status} and no page: is `endpointUrl` the one of CloudWatch Logs?",
+                    "{} answers with {status} and nothing that can be read: is `endpointUrl` the one of CloudWatch Logs?",
                     cloud.service()
                 );
                 (Kind::Disturbed, text)
@@ -75,7 +90,7 @@ impl Trouble {
         let pause = seconds.or(millis).map(|pause| pause.min(LONGEST_WISH));
         Self {
             kind,
-            message: format!("log group `{group}`: {message}"),
+            message: format!("{}: {message}", asked.what),
             pause,
         }
     }
@@ -89,7 +104,7 @@ struct Answer<'a> {
 }
 
 impl Answer<'_> {
-    fn trouble(&self, cloud: &Cloud, group: &str) -> (Kind, String) {
+    fn trouble(&self, cloud: &Cloud, asked: Asked<'_>) -> (Kind, String) {
         let (code, said) = (self.code, self.said);
         match code {
             "ThrottlingException"
@@ -104,12 +119,14 @@ impl Answer<'_> {
             "AccessDeniedException" | "AccessDenied" => (
                 Kind::Refused,
                 format!(
-                    "access denied: allow the action logs:FilterLogEvents on `{group}` to {}: {said}",
+                    "access denied: allow the action {} on {} to {}: {said}",
+                    asked.action,
+                    asked.on,
                     cloud.identity()
                 ),
             ),
             "ResourceNotFoundException" => (
-                Kind::Refused,
+                Kind::Missing,
                 format!("does not exist in region {}: {said}", cloud.region()),
             ),
             "UnrecognizedClientException"
@@ -130,6 +147,15 @@ impl Answer<'_> {
                 ),
             ),
             "InvalidParameterException" => (Kind::Stale, format!("is refused ({code}): {said}")),
+            _ if self.is_unknown() => (
+                Kind::Refused,
+                format!(
+                    "{} does not know {} ({} {code})",
+                    cloud.service(),
+                    asked.action,
+                    self.status
+                ),
+            ),
             _ if self.status == 429 => (Kind::Throttled, "is throttled (429)".to_owned()),
             _ if self.status >= 500 => (
                 Kind::Disturbed,
@@ -145,11 +171,21 @@ impl Answer<'_> {
             ),
         }
     }
+
+    /// True if the service is one that has no such action, as servers for tests answer.
+    fn is_unknown(&self) -> bool {
+        let codes = [
+            "UnknownOperationException",
+            "UnknownOperation",
+            "InvalidAction",
+        ];
+        codes.contains(&self.code) || matches!(self.status, 404 | 501)
+    }
 }
 
 /// The service was not reached, or the request could not be made.
-fn unreached(cloud: &Cloud, error: &SdkError<FilterLogEventsError>) -> (Kind, String) {
-    let reason = chain(error as &(dyn Error + 'static));
+fn unreached(cloud: &Cloud, error: &(dyn Error + 'static)) -> (Kind, String) {
+    let reason = chain(error);
     let is_about_credentials = reason.contains("credential") || reason.contains("identity");
     if is_about_credentials {
         let text = match cloud.role() {

@@ -7,6 +7,10 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
+mod tail;
+
+pub(super) use tail::TEXT;
+
 /// How a group fails.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Failure {
@@ -21,6 +25,9 @@ struct State {
     failures: BTreeMap<String, Failure>,
     requests: Vec<Value>,
     heads: String,
+    tails: Vec<tail::Session>,
+    asked_tails: Vec<Vec<String>>,
+    tail_failure: Option<Failure>,
 }
 
 #[derive(Debug, Clone)]
@@ -51,9 +58,13 @@ impl Fake {
 
     /// An event becomes visible.
     pub(super) fn event(&self, group: &str, time: i64, message: &str) {
+        self.event_called(group, time, (message, &format!("id-{message}")));
+    }
+
+    /// An event with this text and id becomes visible.
+    pub(super) fn event_called(&self, group: &str, time: i64, (message, id): (&str, &str)) {
         let mut state = self.state.lock().unwrap();
         let events = state.events.entry(group.to_owned()).or_default();
-        let id = format!("id-{message}");
         events.push(json!({
             "logStreamName": "web-1", "timestamp": time, "ingestionTime": time + 1000, "message": message, "eventId": id,
         }));
@@ -100,7 +111,18 @@ impl Fake {
             if stream.read_exact(&mut body).await.is_err() {
                 return;
             }
-            let answer = self.answer(&head, &serde_json::from_slice(&body).unwrap());
+            let request = serde_json::from_slice(&body).unwrap();
+            let head_says = |action| head.contains(&format!("Logs_20140328.{action}"));
+            if head_says("StartLiveTail") {
+                // The connection is not used again.
+                self.tail(&mut stream, &request).await.ok();
+                return;
+            }
+            let answer = if head_says("DescribeLogGroups") {
+                self.describe(&request)
+            } else {
+                self.answer(&head, &request)
+            };
             if stream.write_all(answer.as_bytes()).await.is_err() {
                 return;
             }

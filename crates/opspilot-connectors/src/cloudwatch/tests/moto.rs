@@ -160,3 +160,25 @@ async fn a_missing_group_is_named_and_delays_nobody() {
     running.says(HealthStatus::Degraded, wanted).await;
     running.stop().await;
 }
+
+#[tokio::test]
+async fn sessions_of_live_tail_ring_long_before_the_usual_poll() {
+    let Some(moto) = Moto::start().await else {
+        return;
+    };
+    let bench = Bench::new().await;
+    let now = bench.clock.now().as_millis();
+    moto.group("/shop").await;
+    moto.put("/shop", "one", &[(now - 2000, "a".to_owned())])
+        .await;
+    let mut options = moto.config("logGroups: [/shop], liveTail: true");
+    options.poll_interval_ms = 3_600_000;
+    let mut running = start(&bench, options).await;
+    assert_eq!(told(&mut running, 1).await, [(0, "a".to_owned())]);
+    // A session of moto tells all that there is and ends; the next one is opened soon.
+    moto.put("/shop", "two", &[(now - 2000, "b".to_owned())])
+        .await;
+    assert_eq!(told(&mut running, 1).await, [(1, "b".to_owned())]);
+    assert_eq!(running.cx.health.current().status, HealthStatus::Healthy);
+    running.stop().await;
+}
