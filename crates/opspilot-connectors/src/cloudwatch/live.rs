@@ -188,12 +188,14 @@ impl<'a> Doorbell<'a> {
     fn suffer(&mut self, trouble: &Trouble) -> Duration {
         let delay = self.backoff.next_delay().unwrap_or(LONGEST_PAUSE);
         let delay = delay.max(trouble.pause.unwrap_or_default());
-        // A group may have been made anew.
-        self.arns.clear();
         let message = format!("{}; polls go on as usual", trouble.message);
         self.board.live(self.groups.0, Session::Failing(message));
         match trouble.kind {
-            Kind::Refused | Kind::Missing | Kind::Stale => delay.max(REFUSED_PAUSE),
+            Kind::Refused | Kind::Missing | Kind::Stale => {
+                // A group may have been made anew.
+                self.arns.clear();
+                delay.max(REFUSED_PAUSE)
+            }
             Kind::Throttled | Kind::Disturbed => delay,
         }
     }
