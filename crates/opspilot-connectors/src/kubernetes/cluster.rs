@@ -84,6 +84,22 @@ impl Cluster {
         self.limited(answer).await
     }
 
+    /// A list with the pod of that name, if there is one, as it is now.
+    pub(super) async fn named_pod(&self, namespace: &str, name: &str) -> Result<Vec<u8>, Trouble> {
+        let parameters = ListParams {
+            field_selector: Some(format!("metadata.name={name}")),
+            limit: Some(1),
+            ..ListParams::default()
+        };
+        // Lists are allowed anyhow, for the watch.
+        let request = Request::new(Kind::Pods.path(namespace)).list(&parameters);
+        let answer = async {
+            let body = self.get(request, "list", Kind::Pods).await?;
+            body.all(LONGEST_ANSWER).await
+        };
+        self.limited(answer).await
+    }
+
     /// The log of a run from `since` on, in seconds since 1970; it arrives as long as the run goes on. `None`: there is none
     /// (yet).
     pub(super) async fn log(

@@ -5,8 +5,15 @@
 //! passed over by its time and a hash of the line.
 //!
 //! A watch for each selector keeps the roster of runs; what is on it and not read, rested or done with is read as soon as
-//! it is there.
+//! it is there. What is left of the run before is read first. The cluster hands out the logs of these two runs alone and
+//! does not say which it hands out, so each log that is opened is made sure of (`reader::opening`); runs whose log was gone
+//! before it was read are counted (`losses`).
+//!
+//! Known limit: what the API server says of a pod is what its node told last, some moments ago. A container that starts
+//! again just then may still be taken for the one before it.
 
+mod book;
+mod losses;
 mod places;
 mod reader;
 mod roster;
@@ -14,7 +21,6 @@ mod runs;
 mod selection;
 pub(super) mod text;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -23,20 +29,17 @@ use futures_util::stream::FuturesUnordered;
 use opspilot_core::module::Context;
 use opspilot_core::storage::StorageError;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
+use self::book::Book;
 use self::places::nanos;
-use self::reader::Reader;
+use self::reader::{End, Reader};
 use self::roster::{Roster, View};
-use self::runs::uid_of;
 use self::selection::Selection;
 use super::cluster::{Cluster, Trouble};
+use super::meters;
 
 pub(super) use self::places::{Place, Places};
 pub(super) use self::runs::Run;
-
-/// How long a run rests whose log ended, before it is asked for again.
-const REST: Duration = Duration::from_secs(1);
 
 /// A run that is to be read.
 struct Wanted {
@@ -52,26 +55,6 @@ pub(super) struct Logs<'a> {
     pub(super) cx: &'a Context,
     pub(super) cluster: &'a Cluster,
     pub(super) places: Places<'a>,
-}
-
-/// What is known of the runs on the roster.
-#[derive(Debug, Default)]
-struct Book {
-    /// The runs that are read, each with what ends that.
-    active: BTreeMap<String, Active>,
-    /// Until when runs rest.
-    resting: HashMap<String, Instant>,
-    /// Runs that were read to their end, or are older than the first look.
-    done: HashSet<String>,
-    /// Places of pods may be there that are gone.
-    has_losses: bool,
-}
-
-#[derive(Debug)]
-struct Active {
-    cancel: CancellationToken,
-    /// When it is ended, because its pod is gone.
-    ends: Option<Instant>,
 }
 
 impl Logs<'_> {
@@ -107,9 +90,11 @@ impl Logs<'_> {
                 biased;
                 () = self.cx.cancel.cancelled() => break,
                 Some((stream, outcome)) = readers.next(), if !readers.is_empty() => {
-                    let pause = if Result::is_ok(&outcome) { REST } else { failed };
-                    book.ended(stream, pause);
-                    self.say(outcome);
+                    if matches!(outcome, Ok(End::Lost)) {
+                        self.lose(1);
+                    }
+                    book.ended(stream, outcome.as_ref().ok().copied(), failed);
+                    self.say(outcome.map(drop));
                     due = Some(Instant::now());
                 }
                 () = roster.changed() => due = Some(Instant::now()),
@@ -149,12 +134,28 @@ impl Logs<'_> {
         }
     }
 
+    /// Tells of runs whose log is lost.
+    fn lose(&self, runs: u64) {
+        let lost = self.cx.metrics.counter(&meters::RUNS_LOST, &[]);
+        lost.inc_by(runs);
+        self.cx.health.detail("logRunsLost", lost.get());
+        if runs > 0 {
+            tracing::warn!(
+                module = self.cx.id,
+                runs,
+                "containers started again before all of their last log was read"
+            );
+        }
+    }
+
     /// The runs that are to be read.
     async fn look(&self, view: &View, book: &mut Book) -> Result<Vec<Wanted>, Trouble> {
         book.has_losses |= view.has_losses;
+        book.looked = Instant::now();
         if view.is_whole {
             book.release(view, self.cluster.config().timeout());
         }
+        self.lose(book.count_losses(view));
         self.choose(view, book).await.map_err(|error| {
             Trouble::other(format!(
                 "cannot read where logs are: {}",
@@ -166,8 +167,12 @@ impl Logs<'_> {
     async fn choose(&self, view: &View, book: &mut Book) -> Result<Vec<Wanted>, StorageError> {
         let first_look = self.places.first_look().await?;
         if view.is_whole && book.has_losses {
-            let is_active = |stream: &str| book.active.contains_key(stream);
-            self.places.forget_gone(&view.pods, is_active).await?;
+            let is_kept = |stream: &str| book.active.contains_key(stream);
+            // What stopped halfway when the server did, and has no log any more.
+            let is_lost =
+                |stream: &str| !view.runs.contains_key(stream) && !book.is_settled(stream);
+            let lost = self.places.tidy(&view.pods, is_kept, is_lost).await?;
+            self.lose(lost);
             book.has_losses = false;
         }
         let mut wanted = Vec::new();
@@ -179,7 +184,7 @@ impl Logs<'_> {
             let is_old = run.at.is_some_and(|at| nanos(at) < first_look);
             let is_done = place.as_ref().is_some_and(|place| place.is_done);
             if is_done || (is_old && run.is_over && place.is_none()) {
-                book.done.insert(run.stream.clone());
+                book.be_done(&run.stream);
                 continue;
             }
             let since = is_old.then_some(first_look);
@@ -189,54 +194,8 @@ impl Logs<'_> {
                 since,
             });
         }
+        let grace = self.cluster.config().timeout();
+        wanted.retain(|wanted| !book.holds(&wanted.run, view, grace));
         Ok(wanted)
-    }
-}
-
-impl Book {
-    /// True if the run is neither read nor rests nor is done with.
-    fn is_free(&self, stream: &str) -> bool {
-        let rests = self.resting.get(stream);
-        !self.active.contains_key(stream)
-            && !self.done.contains(stream)
-            && rests.is_none_or(|until| *until <= Instant::now())
-    }
-
-    fn begin(&mut self, run: &Run, cancel: CancellationToken) {
-        self.resting.remove(&run.stream);
-        let active = Active { cancel, ends: None };
-        self.active.insert(run.stream.clone(), active);
-    }
-
-    fn ended(&mut self, stream: String, pause: Duration) {
-        let active = self.active.remove(&stream);
-        // Its place could not be forgotten while it was read.
-        self.has_losses |= active.is_some_and(|active| active.ends.is_some());
-        self.resting.insert(stream, Instant::now() + pause);
-    }
-
-    /// Lets go of what is not on the roster any more. A log that is read may go on for `grace`.
-    fn release(&mut self, view: &View, grace: Duration) {
-        let now = Instant::now();
-        for (stream, active) in &mut self.active {
-            if view.pods.contains(uid_of(stream)) {
-                active.ends = None;
-                continue;
-            }
-            let ends = *active.ends.get_or_insert(now + grace);
-            if ends <= now {
-                active.cancel.cancel();
-            }
-        }
-        let is_there = |stream: &str| view.pods.contains(uid_of(stream));
-        self.resting.retain(|stream, _| is_there(stream));
-        self.done.retain(|stream| is_there(stream));
-    }
-
-    /// When to look again without being told to.
-    fn next_look(&self) -> Option<Instant> {
-        let ends = self.active.values().filter_map(|active| active.ends);
-        let ends = ends.filter(|ends| *ends > Instant::now());
-        self.resting.values().copied().chain(ends).min()
     }
 }

@@ -35,9 +35,17 @@ const UNREADABLE: MetricSpec = MetricSpec::counter(
     &["resource"],
     "Objects that could not be read.",
 );
+/// Runs whose logs are lost.
+pub(super) const RUNS_LOST: MetricSpec = MetricSpec::counter(
+    "opspilot_kubernetes_log_runs_lost_total",
+    &[],
+    "Runs of containers whose log, or the rest of it, was gone before it was read.",
+);
 
 /// The metrics of the module.
-pub(super) const METRICS: &[MetricSpec] = &[FACTS, CHANGES, WATCHES, LISTS, ERRORS, UNREADABLE];
+pub(super) const METRICS: &[MetricSpec] = &[
+    FACTS, CHANGES, WATCHES, LISTS, ERRORS, UNREADABLE, RUNS_LOST,
+];
 
 /// Handles of the metrics of one resource.
 #[derive(Debug)]

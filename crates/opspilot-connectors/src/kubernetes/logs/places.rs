@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use opspilot_core::clock::Timestamp;
 use opspilot_core::module::{Context, HealthStatus};
-use opspilot_core::storage::{Collection, CollectionSpec, Query, Record, StorageError, WriteBatch};
+use opspilot_core::storage::{
+    Collection, CollectionSpec, Expect, Query, Record, StorageError, WriteBatch,
+};
 use serde::{Deserialize, Serialize};
 
 use super::runs::uid_of;
@@ -81,29 +83,42 @@ impl<'a> Places<'a> {
         Ok(time)
     }
 
-    /// Forgets the places of pods that are gone.
-    pub(super) async fn forget_gone(
+    /// Forgets the places of pods that are gone, and marks those that are lost, which it counts.
+    pub(super) async fn tidy(
         &self,
         pods: &HashSet<String>,
-        is_active: impl Fn(&str) -> bool,
-    ) -> Result<(), StorageError> {
+        is_kept: impl Fn(&str) -> bool,
+        is_lost: impl Fn(&str) -> bool,
+    ) -> Result<u64, StorageError> {
         let mut after = None;
+        let mut lost = 0;
         loop {
             let (page, next) = self.all.query(&Query::by_key(500).after(after)).await?;
             let mut batch = WriteBatch::default();
-            for place in &page {
-                let is_there = pods.contains(uid_of(&place.stream));
-                if place.stream != FIRST_LOOK && !is_there && !is_active(&place.stream) {
-                    batch.push(self.all.delete(&place.stream));
-                    let stream = place.stream.as_str().into();
+            for mut place in page {
+                let stream = place.stream.clone();
+                let is_there = pods.contains(uid_of(&stream));
+                if stream == FIRST_LOOK || is_kept(&stream) {
+                    continue;
+                }
+                if !is_there {
+                    batch.push(self.all.delete(&stream));
                     // The bus is closed only when everything ends.
-                    self.cx.bus.forget_stream(&stream).await.ok();
+                    self.cx
+                        .bus
+                        .forget_stream(&stream.as_str().into())
+                        .await
+                        .ok();
+                } else if !place.is_done && is_lost(&stream) {
+                    lost += 1;
+                    place.is_done = true;
+                    batch.push(self.all.put(&place, Expect::Any)?);
                 }
             }
             self.all.storage().apply(batch).await?;
             after = next;
             if after.is_none() {
-                return Ok(());
+                return Ok(lost);
             }
         }
     }

@@ -9,9 +9,12 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::opening::{Now, Opened};
 use super::text::{Line, Text};
 use super::{Logs, Place, Run};
 use crate::kubernetes::cluster::{Arriving, Trouble};
+
+mod opening;
 
 /// The most batches that are under way.
 const IN_FLIGHT: usize = 16;
@@ -21,6 +24,17 @@ const STORE_EVERY: Duration = Duration::from_millis(200);
 
 /// How long the last position may take when the module stops.
 const LAST_POSITION: Duration = Duration::from_secs(2);
+
+/// How reading a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The run is over and was read to its end.
+    Done,
+    /// There may be more.
+    Open,
+    /// The cluster does not have the rest any more.
+    Lost,
+}
 
 /// Reads one run of a container.
 pub(super) struct Reader<'a> {
@@ -85,24 +99,56 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads until the log ends or the module is cancelled, and says which run it was.
-    pub(super) async fn run(mut self) -> (String, Result<(), Trouble>) {
+    pub(super) async fn run(mut self) -> (String, Result<End, Trouble>) {
         let outcome = self.follow().await;
-        let ended = outcome.is_ok() && self.run.is_over && !self.cancel.is_cancelled();
-        let finish = tokio::time::timeout(LAST_POSITION, self.finish(ended)).await;
-        let outcome = outcome.and_then(|()| finish.unwrap_or(Ok(())));
+        let end = match outcome {
+            Ok(end) if !self.cancel.is_cancelled() => end,
+            _ => End::Open,
+        };
+        let finish = self.finish(end != End::Open);
+        let finish = tokio::time::timeout(LAST_POSITION, finish).await;
+        let outcome = match (outcome, finish.unwrap_or(Ok(false))) {
+            (Err(trouble), _) | (Ok(_), Err(trouble)) => Err(trouble),
+            (Ok(_), Ok(true)) => Ok(end),
+            // What was not stored is read again.
+            (Ok(_), Ok(false)) => Ok(End::Open),
+        };
         (self.run.stream, outcome)
     }
 
-    async fn follow(&mut self) -> Result<(), Trouble> {
-        let since = (self.place.time > 0).then_some(self.place.time / 1_000_000_000);
-        let opened = tokio::select! {
-            biased;
-            () = self.cancel.cancelled() => return Ok(()),
-            opened = self.logs.cluster.log(&self.run, since) => opened?,
-        };
-        let Some(mut arriving) = opened else {
-            return Ok(());
-        };
+    /// Reads the log, and what is left of it when the container ended meanwhile.
+    async fn follow(&mut self) -> Result<End, Trouble> {
+        loop {
+            let cancel = self.cancel.clone();
+            let opened = tokio::select! {
+                biased;
+                () = cancel.cancelled() => return Ok(End::Open),
+                opened = self.open() => opened?,
+            };
+            match opened {
+                Opened::Log(arriving) => self.read(arriving).await?,
+                Opened::Nothing => return Ok(End::Open),
+                Opened::Lost => return Ok(End::Lost),
+            }
+            if self.run.is_over {
+                return Ok(End::Done);
+            }
+            let now = tokio::select! {
+                biased;
+                () = cancel.cancelled() => return Ok(End::Open),
+                now = self.look() => now?,
+            };
+            match now {
+                Now::Is(run) if run.is_over => self.run = run,
+                Now::Replaced => return Ok(End::Lost),
+                Now::Is(_) | Now::Gone => return Ok(End::Open),
+            }
+            // The rest begins with lines that were read.
+            self.is_seeking |= self.number > 0;
+        }
+    }
+
+    async fn read(&mut self, mut arriving: Arriving) -> Result<(), Trouble> {
         let mut text = Text::default();
         let mut bytes = Vec::new();
         let mut due: Option<Instant> = None;
@@ -253,12 +299,12 @@ impl<'a> Reader<'a> {
         self.logs.places.save(&place).await
     }
 
-    /// Stores what settles, and that the run is done with if it is.
-    async fn finish(&mut self, is_done: bool) -> Result<(), Trouble> {
+    /// Stores what settles, and that the run is done with if it is. False if something was not stored.
+    async fn finish(&mut self, is_done: bool) -> Result<bool, Trouble> {
         loop {
             self.store().await?;
             if self.tracker.has_failed() {
-                return Ok(());
+                return Ok(false);
             }
             if self.tracker.in_flight() == 0 {
                 break;
@@ -270,6 +316,6 @@ impl<'a> Reader<'a> {
             self.place.is_done = true;
             self.logs.places.save(&self.place).await?;
         }
-        Ok(())
+        Ok(true)
     }
 }

@@ -17,6 +17,9 @@ pub(super) struct Api {
     port: u16,
 }
 
+/// Something that happens once.
+type Happening = Box<dyn FnOnce(&Api) + Send>;
+
 /// What the server knows.
 #[derive(Default)]
 pub(super) struct State {
@@ -31,6 +34,10 @@ pub(super) struct State {
     requests: u64,
     /// The runs of the container of each logged pod: its id, its lines, and whether it ended.
     runs: BTreeMap<String, Vec<(String, Vec<String>, bool)>>,
+    /// The runs whose logs the node has no more.
+    pub(super) lost_logs: Vec<&'static str>,
+    /// What happens just before the next log is handed out.
+    pub(super) before_log: Option<Happening>,
 }
 
 impl State {
@@ -123,7 +130,7 @@ impl Api {
             runs.iter_mut().for_each(|run| run.2 = true);
             let last = runs.last().map(|run| json!({ "terminated": { "reason": "Error", "containerID": format!("containerd://{}", run.0) } }));
             runs.push((id.to_owned(), Vec::new(), false));
-            let status = json!({ "name": "main", "containerID": format!("containerd://{id}"), "state": { "running": {} }, "lastState": last });
+            let status = json!({ "name": "main", "restartCount": runs.len() - 1, "containerID": format!("containerd://{id}"), "state": { "running": {} }, "lastState": last });
             state.put("pods", pod, json!({ "status": { "containerStatuses": [status] } }));
         });
     }
@@ -146,11 +153,16 @@ impl Api {
         let since = query
             .get("sinceTime")
             .map_or(String::new(), |text| text.replace("%3A", ":"));
+        let before = self.state.lock().unwrap().before_log.take();
+        if let Some(before) = before {
+            before(self);
+        }
         let back = 1 + usize::from(query.contains_key("previous"));
         let found = {
             let state = self.state.lock().unwrap();
             let runs = &state.runs[pod];
-            runs.len().checked_sub(back)
+            let index = runs.len().checked_sub(back);
+            index.filter(|index| !state.lost_logs.contains(&runs[*index].0.as_str()))
         };
         let Some(index) = found else {
             let body = "{\"message\":\"previous terminated container not found\",\"reason\":\"BadRequest\",\"code\":400}";
@@ -307,7 +319,13 @@ impl Api {
                 let limit = query["limit"].parse().unwrap();
                 let rest = query.get("continue").map(|text| text.parse().unwrap());
                 let is_chosen = query.contains_key("labelSelector");
-                let page = self.page(resource, limit, rest, is_chosen);
+                let named = query.get("fieldSelector");
+                let named = named.and_then(|text| text.strip_prefix("metadata.name%3D"));
+                let is_meant = |name: &str| match named {
+                    Some(named) => name == named,
+                    None => !is_chosen || name.starts_with("log"),
+                };
+                let page = self.page(resource, limit, rest, is_meant);
                 match page {
                     Some(page) => out.answer(200, "OK", &page).await?,
                     None => {
@@ -331,13 +349,14 @@ impl Api {
         resource: &str,
         limit: usize,
         rest: Option<u64>,
-        is_chosen: bool,
+        is_meant: impl Fn(&str) -> bool,
     ) -> Option<String> {
         let mut state = self.state.lock().unwrap();
         let id = rest.unwrap_or_else(|| {
-            let items = state.objects.iter().filter(|((kind, name), _)| {
-                *kind == resource && (!is_chosen || name.starts_with("log"))
-            });
+            let items = state
+                .objects
+                .iter()
+                .filter(|((kind, name), _)| *kind == resource && is_meant(name));
             let items = items.map(|(_, object)| object.to_string()).collect();
             let (id, version) = (state.requests, state.version);
             state.pages.insert(id, (version, items));

@@ -5,6 +5,8 @@ use opspilot_core::storage::Query;
 use super::super::logs;
 use super::*;
 
+mod runs;
+
 fn stamped(number: u64) -> String {
     // Some lines have the same time, and two of them even the same text.
     let (time, text) = (number / 3, number.min(40));
