@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn each_kind_of_fault_is_found() {
         check("crates/a/src/a/mod.rs", "", 1);
-        check("crates/a/src/a.rs", &"\n".repeat(501), 1);
+        check("crates/a/src/a.rs", &"\n".repeat(MAX_LINES + 1), 1);
         check(
             "crates/a/src/a.rs",
             concat!("// TO", "DO later\n#[ig", "nore]\nfn f() {}"),
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn what_is_in_order_passes() {
-        check("crates/a/src/a.rs", &"\n".repeat(500), 0);
+        check("crates/a/src/a.rs", &"\n".repeat(MAX_LINES), 0);
         let tests = format!(
             "fn f() {{}}\n#[cfg(test)]\nmod tests {{{}}}",
             "\n".repeat(600)
