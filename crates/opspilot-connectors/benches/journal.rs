@@ -54,7 +54,7 @@ fn stand_in(folder: &Path) -> Config {
     for number in 1..=ENTRIES {
         writeln!(
             file,
-            "{{\"_PID\":\"1234\",\"__REALTIME_TIMESTAMP\":\"1796020846549188\",\"_UID\":\"0\",\"SYSLOG_IDENTIFIER\":\"app\",\"MESSAGE\":\"{number:010} {}\",\"__CURSOR\":\"s=8fe8114451be431e8333131759eb4bc9;i={number:x};b=7ce109de913d49e98b9e1cfa79f96eb0;m=9128abe6;t=66178b09158c4;x=bc28b789e32a29e3\",\"_BOOT_ID\":\"7ce109de913d49e98b9e1cfa79f96eb0\",\"PRIORITY\":\"6\",\"_HOSTNAME\":\"host\",\"_SYSTEMD_UNIT\":\"app.service\",\"__MONOTONIC_TIMESTAMP\":\"2435361766\"}}",
+            "__CURSOR=s=8fe8114451be431e8333131759eb4bc9;i={number:x};b=7ce109de913d49e98b9e1cfa79f96eb0;m=9128abe6;t=66178b09158c4;x=bc28b789e32a29e3\n__REALTIME_TIMESTAMP=1796020846549188\n__MONOTONIC_TIMESTAMP=2435361766\n_BOOT_ID=7ce109de913d49e98b9e1cfa79f96eb0\n_PID=1234\n_UID=0\nSYSLOG_IDENTIFIER=app\nMESSAGE={number:010} {}\nPRIORITY=6\n_HOSTNAME=host\n_SYSTEMD_UNIT=app.service\n",
             "x".repeat(100)
         )
         .expect("room for the entries");

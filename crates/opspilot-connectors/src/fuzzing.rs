@@ -14,6 +14,7 @@ pub const TARGETS: &[Target] = &[
     syslog::fuzz::MESSAGE,
     file_tail::fuzz::LINES,
     journald::fuzz::ENTRIES,
+    journald::fuzz::EXPORT,
     webhook::fuzz::BODIES,
     webhook::fuzz::SIGNATURES,
     metrics::fuzz::PROC,

@@ -5,8 +5,8 @@
 //! starts with the entry under that cursor once more, whose absence shows that entries are gone. The cursor is stored only
 //! when everything before it is.
 //!
-//! What each part does: `child` runs `journalctl` and `native` uses libsystemd, both hand over the same JSON lines;
-//! `lines` bounds them, `entry` reads them, `filter` chooses, `gather` makes batches, `progress` stores how far, `follow`
+//! What each part does: `child` runs `journalctl`, whose form `export` reads, and `native` uses libsystemd; both
+//! hand over the same JSON lines (`line`); `lines` bounds them, `entry` reads them, `filter` chooses, `gather` makes batches, `progress` stores how far, `follow`
 //! connects these with bus and clock.
 //!
 //! Known limits: several journals that are read as one (`directory` with the files of several machines) make small batches.
@@ -15,11 +15,13 @@
 mod child;
 mod config;
 mod entry;
+mod export;
 mod filter;
 mod follow;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod gather;
+mod line;
 mod meters;
 #[cfg(feature = "journald")]
 mod native;

@@ -10,6 +10,7 @@ use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
 use super::config::Config;
 use super::entry::FIELDS;
+use super::export::Export;
 use super::filter::Filter;
 use super::source::{From, Trouble};
 
@@ -19,8 +20,11 @@ const SAID: usize = 4096;
 /// How long a program that closed its output may take to end.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// How many bytes one read may bring; also the size of the pipe, where the kernel allows it.
+/// The size of the pipe, where the kernel allows it, in bytes.
 const PIPE: usize = 1 << 20;
+
+/// How many bytes one read may bring at least.
+const PIECE: usize = 256 << 10;
 
 /// A program that is running. It is killed when this is dropped, and ends by itself when nobody reads its output.
 #[derive(Debug)]
@@ -30,6 +34,9 @@ pub(super) struct Journalctl {
     output: ChildStdout,
     errors: Option<ChildStderr>,
     said: Vec<u8>,
+    /// What it wrote last.
+    written: Vec<u8>,
+    export: Export,
 }
 
 impl Journalctl {
@@ -65,22 +72,34 @@ impl Journalctl {
             output,
             errors,
             said: Vec::new(),
+            written: Vec::new(),
+            export: Export::new(config.max_message_length),
         })
     }
 
-    /// Reads what there is into `bytes`; 0 means that it is at its end.
+    /// Adds lines for the entries that there are to `lines`; 0 means that it is at its end.
     ///
     /// # Cancel safety
     /// Nothing is lost when the future is dropped.
-    pub(super) async fn read(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
+    pub(super) async fn read(&mut self, lines: &mut Vec<u8>) -> io::Result<usize> {
+        let before = lines.len();
+        while lines.len() == before && self.read_output().await? > 0 {
+            self.export.read(&self.written, lines);
+        }
+        Ok(lines.len() - before)
+    }
+
+    /// Reads what it wrote; 0 means that it is at its end.
+    async fn read_output(&mut self) -> io::Result<usize> {
+        self.written.clear();
         loop {
-            bytes.reserve(64 << 10);
+            self.written.reserve(PIECE);
             let Some(errors) = &mut self.errors else {
-                return self.output.read_buf(bytes).await;
+                return self.output.read_buf(&mut self.written).await;
             };
             let mut words = [0; 512];
             tokio::select! {
-                read = self.output.read_buf(bytes) => return read,
+                read = self.output.read_buf(&mut self.written) => return read,
                 count = errors.read(&mut words) => match count {
                     Ok(0) | Err(_) => self.errors = None,
                     Ok(count) => {
@@ -144,7 +163,7 @@ fn not_started(path: &str, error: &io::Error) -> Trouble {
 /// The arguments. None of them is made of what the journal says, but for a cursor that was checked.
 fn arguments(config: &Config, filter: &Filter, from: &From) -> Vec<String> {
     let mut arguments = vec![
-        "--output=json".to_owned(),
+        "--output=export".to_owned(),
         "--all".to_owned(),
         "--no-pager".to_owned(),
         "--follow".to_owned(),

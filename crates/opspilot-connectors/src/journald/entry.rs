@@ -1,4 +1,4 @@
-//! One entry of the journal in the JSON form of `journalctl`.
+//! One entry of the journal, in a line of the form that `journalctl` has for JSON.
 //!
 //! Source of the form: systemd's "Journal JSON Format". A field is a string, a list of numbers where it is not printable
 //! UTF-8, a list of such where it occurs several times, or null where it is too large. Only what a position needs is

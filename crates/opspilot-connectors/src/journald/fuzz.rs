@@ -1,4 +1,4 @@
-//! Any bytes as what `journalctl --output=json` writes.
+//! Any bytes as what `journalctl --output=export` writes, and as the lines that come of it.
 
 use opspilot_core::clock::Timestamp;
 use opspilot_core::signal::Ack;
@@ -6,6 +6,7 @@ use opspilot_core::testing::fuzz::Target;
 
 use super::config::Config;
 use super::entry::{Entry, Place};
+use super::export::Export;
 use super::gather::{Gatherer, Settings};
 
 /// Entries: each batch ends behind its records, and facts can be told of all.
@@ -19,6 +20,30 @@ pub(crate) const ENTRIES: Target = Target {
     ],
     run: entries,
 };
+
+/// What the program writes: what is read of it does not depend on how it is cut, and no value is kept beyond its bound.
+pub(crate) const EXPORT: Target = Target {
+    name: "journald_export",
+    seeds: &[
+        b"__CURSOR=s=95c7ac927d384be185a3146f67ee5164;i=1f\n__REALTIME_TIMESTAMP=1771588800000000\nMESSAGE=disk failed\nPRIORITY=3\n\n",
+        b"__CURSOR=s=95c7ac927d384be185a3146f67ee5164;i=20\nMESSAGE\n\x04\0\0\0\0\0\0\0a\nb\xff\n_UID=0\n\n",
+        b"MESSAGE\n\xff\xff\xff\xff\xff\xff\xff\xffendless",
+    ],
+    run: export,
+};
+
+fn export(bytes: &[u8]) {
+    let read = |piece: usize| {
+        let (mut export, mut lines) = (Export::new(16), Vec::new());
+        for part in bytes.chunks(piece.max(1)) {
+            export.read(part, &mut lines);
+        }
+        lines
+    };
+    let whole = read(bytes.len());
+    assert_eq!(read(3), whole);
+    entries(&whole);
+}
 
 fn entries(bytes: &[u8]) {
     let whole = bytes

@@ -2,15 +2,15 @@
 //!
 //! It hands over the same lines as `journalctl`, so everything behind it is the same.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::time::Duration;
 
 use systemd::journal::{Journal, OpenDirectoryOptions, OpenOptions};
 use tokio::sync::mpsc;
 
 use super::config::Config;
-use super::entry::FIELDS;
 use super::filter::Filter;
+use super::line::Line;
 use super::source::{From, Trouble};
 
 /// How many pieces wait for their reader.
@@ -127,7 +127,7 @@ impl Work {
                 }
                 journal.wait(Some(pause))?;
             } else {
-                entry.write(&mut journal, &mut piece)?;
+                write(&mut entry, &mut journal, &mut piece)?;
                 if piece.len() >= PIECE
                     && self
                         .sender
@@ -173,63 +173,17 @@ impl Work {
     }
 }
 
-/// Writes entries as lines.
-#[derive(Debug, Default)]
-struct Line {
-    /// The values of the entry's fields, behind each other.
-    values: Vec<u8>,
-    /// Which field of [`FIELDS`], and where its value ends.
-    places: Vec<(usize, usize)>,
-}
-
-impl Line {
-    fn write(&mut self, journal: &mut Journal, out: &mut Vec<u8>) -> io::Result<()> {
-        self.values.clear();
-        self.places.clear();
-        journal.restart_data();
-        while let Some(field) = journal.enumerate_data()? {
-            let data = field.data();
-            let Some(at) = memchr::memchr(b'=', data) else {
-                continue;
-            };
-            let (name, value) = (
-                data.get(..at).unwrap_or_default(),
-                data.get(at + 1..).unwrap_or_default(),
-            );
-            if let Some(index) = FIELDS.iter().position(|field| field.as_bytes() == name) {
-                self.values.extend_from_slice(value);
-                self.places.push((index, self.values.len()));
-            }
+/// Adds the entry at which `journal` stands.
+fn write(line: &mut Line, journal: &mut Journal, out: &mut Vec<u8>) -> io::Result<()> {
+    line.clear();
+    journal.restart_data();
+    while let Some(field) = journal.enumerate_data()? {
+        let data = field.data();
+        if let Some(at) = memchr::memchr(b'=', data) {
+            let value = data.get(at + 1..).unwrap_or_default();
+            line.add(data.get(..at).unwrap_or_default(), value);
         }
-        let (cursor, time) = (journal.cursor()?, journal.timestamp_usec()?);
-        write!(
-            out,
-            "{{\"__CURSOR\":\"{cursor}\",\"__REALTIME_TIMESTAMP\":\"{time}\""
-        )?;
-        for (index, name) in FIELDS.iter().enumerate() {
-            let mut start = 0;
-            let mut count = 0;
-            for (field, end) in &self.places {
-                let value = self.values.get(start..*end).unwrap_or_default();
-                start = *end;
-                if *field != index {
-                    continue;
-                }
-                match count {
-                    0 => write!(out, ",\"{name}\":[")?,
-                    _ => out.push(b','),
-                }
-                count += 1;
-                match std::str::from_utf8(value) {
-                    Ok(text) => serde_json::to_writer(&mut *out, text)?,
-                    Err(_) => serde_json::to_writer(&mut *out, value)?,
-                }
-            }
-            if count > 0 {
-                out.push(b']');
-            }
-        }
-        out.extend_from_slice(b"}\n");
-        Ok(())
     }
+    let (cursor, time) = (journal.cursor()?, journal.timestamp_usec()?.to_string());
+    Ok(line.write((&cursor, &time), out)?)
 }

@@ -71,7 +71,7 @@ impl Fake {
 fn says(numbers: std::ops::RangeInclusive<u64>) -> String {
     let line = |number: u64| {
         format!(
-            "echo '{{\"__CURSOR\":\"{}\",\"MESSAGE\":\"m{number}\"}}'\n",
+            "printf '__CURSOR={}\\nMESSAGE=m{number}\\n\\n'\n",
             cursor(number)
         )
     };
@@ -92,7 +92,7 @@ const STAYS: &str = "exec sleep 60\n";
 async fn a_reader_that_ends_is_started_again_where_it_was() {
     let fake = Fake::new(&[
         &(says(1..=3) + "echo oops >&2\nexit 3"),
-        &(says(3..=4) + "echo garbage\nprintf '{\"__CURSOR\":\"half'\nkill -9 $$"),
+        &(says(3..=4) + "echo garbage: no\nprintf '__CURSOR=half\\nMESSAGE=half'\nkill -9 $$"),
         &(says(4..=5) + STAYS),
     ])
     .install();
