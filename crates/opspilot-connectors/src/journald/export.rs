@@ -145,7 +145,7 @@ impl Export {
     }
 
     fn take_field(&mut self, name: &[u8], value: &[u8]) {
-        let value = value.get(..self.longest).unwrap_or(value);
+        let value = value.get(..self.longest).map_or(value, without_half);
         match name {
             b"__CURSOR" => set(&mut self.cursor, value),
             b"__REALTIME_TIMESTAMP" => set(&mut self.time, value),
@@ -170,6 +170,16 @@ impl Export {
 fn is_name(name: &[u8]) -> bool {
     let is_part = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
     (1..=NAME).contains(&name.len()) && name.iter().all(is_part)
+}
+
+/// `value`, which was cut, without half a character at its end: a text stays one.
+fn without_half(value: &[u8]) -> &[u8] {
+    match std::str::from_utf8(value) {
+        Err(fault) if fault.error_len().is_none() => {
+            value.get(..fault.valid_up_to()).unwrap_or(value)
+        }
+        _ => value,
+    }
 }
 
 fn set(text: &mut String, value: &[u8]) {

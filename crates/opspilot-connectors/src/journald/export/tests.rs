@@ -73,6 +73,22 @@ fn of_a_long_value_no_more_is_kept_than_shows_that_it_was_long() {
 }
 
 #[test]
+fn a_text_that_is_cut_stays_a_text() {
+    let long = format!("x{}", "ä".repeat(10_000));
+    let kept = format!("x{}", "ä".repeat((LONGEST + EXCESS - 1) / 2));
+    for field in [
+        binary("MESSAGE", long.as_bytes()),
+        format!("MESSAGE={long}\n").into_bytes(),
+    ] {
+        let bytes = [&b"__CURSOR=c\n"[..], &field, b"\n"].concat();
+        for piece in [1, 100, bytes.len()] {
+            let found = lines(&bytes, piece);
+            assert_eq!(found[0]["MESSAGE"], json!([kept]), "pieces of {piece}");
+        }
+    }
+}
+
+#[test]
 fn what_is_no_entry_is_counted_and_what_is_half_is_not_told() {
     let bytes = b"oops, that is an error\n\nMESSAGE=nobody's\n\n__CURSOR=c\nMESSAGE=m\n\n__CURSOR=half\nMESSAGE=h";
     let found = lines(bytes, 7);
