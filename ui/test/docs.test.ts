@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { expect, test } from "vitest";
 
-import { bounds, codes, curl, find, grouped, kind, operations, parts, resolve, sample, type Document } from "../src/docs/document";
+import { alternative, bounds, codes, curl, find, grouped, kind, operations, parts, resolve, sample, type Document } from "../src/docs/document";
 
 const document = JSON.parse(readFileSync(join(import.meta.dirname, "../../docs/reference/openapi.json"), "utf8")) as Document;
 const all = operations(document);
@@ -56,6 +56,13 @@ test("types are told in a few words", () => {
   expect(bounds({ minimum: 0, maximum: 2 ** 64 })).toEqual([]);
   expect(parts(document, { type: "array", items: { $ref: "#/components/schemas/Incident" } })?.properties).toHaveProperty("severity");
   expect(parts(document, { type: "string" })).toBeNull();
+});
+
+test("alternatives are told apart by what they must have", () => {
+  expect(alternative({ title: "A key", type: "object", required: ["apiKey"] })).toBe("A key");
+  expect(alternative({ type: "object", required: ["ids", "change"], properties: { change: { enum: ["resolve", "close"] } } }))
+    .toBe("ids, change: resolve | close");
+  expect(alternative({ type: "object", properties: { reason: { type: "string" } } })).toBe("object");
 });
 
 test("a line for a shell has the method, the credential, and the least body that is taken", () => {

@@ -124,6 +124,15 @@ export function find(document: Document, all: Operation[], sought: string): Oper
   });
 }
 
+/** What tells one alternative from another: what it is called, else the fields that it must have. */
+export function alternative(schema: Schema): string {
+  const needed = (schema.required ?? []).map((name) => {
+    const words = schema.properties?.[name]?.enum;
+    return words ? `${name}: ${words.join(" | ")}` : name;
+  });
+  return schema.title ?? (needed.join(", ") || kind(schema));
+}
+
 const nameOf = (ref: string): string => ref.split("/").at(-1) ?? ref;
 
 /** What a value may be, in a few words. */

@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 
-import { bounds, kind, parts, resolve, type Document, type Schema } from "./document";
+import { alternative, bounds, kind, parts, resolve, type Document, type Schema } from "./document";
 import { Prose } from "./prose";
 
 interface Props {
@@ -36,7 +36,7 @@ function Choices({ document, of }: { document: Document; of: Schema[] }) {
     <ul class="fields choices">
       {of.map((one) => (words
         ? <li><code>{kind(one)}</code> {one.description && <span class="hint"><Prose of={one.description} /></span>}</li>
-        : <li><Part document={document} of={one} name={one.title ?? kind(one)} /></li>))}
+        : <li><Part document={document} of={one} name={alternative(one)} /></li>))}
     </ul>
   );
 }

@@ -153,7 +153,7 @@ impl Fields {
 
     /// A whole number from 1 to `most`, or `None` if the field is absent.
     pub(super) fn number(&mut self, name: &'static str, most: u64) -> Option<u64> {
-        let value = self.take(name)?.as_u64();
+        let value = whole(&self.take(name)?);
         match value.filter(|value| (1..=most).contains(value)) {
             Some(value) => Some(value),
             None => self.fault(name, format!("write a whole number from 1 to {most}")),
@@ -255,6 +255,15 @@ impl Fields {
         self.faults.add(name, message);
         None
     }
+}
+
+/// A whole number, however it is written: `1.0` is one as well (JSON Schema 2020-12, Core, section 4.2.3).
+pub(super) fn whole(value: &Value) -> Option<u64> {
+    if let Some(number) = value.as_u64() {
+        return Some(number);
+    }
+    let number = value.as_f64().filter(|number| number.fract() == 0.0)?;
+    format!("{number:.0}").parse().ok()
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

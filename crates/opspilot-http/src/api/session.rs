@@ -61,14 +61,12 @@ impl<'a> WhoBody<'a> {
 
 pub(super) const SHOW: Shape = Shape::json::<WhoBody<'_>>();
 pub(super) const BEGIN: Shape = Shape::of(Reply::json::<WhoBody<'_>>(201))
-    .fields(&[
-        Input::text(
-            "apiKey",
-            KEY_LENGTH,
-            "The key; or else `username` and `password`.",
-        ),
-        Input::text("username", USER_NAME_LENGTH, "The name of a user."),
-        Input::text("password", PASSWORD_BYTES, "The user's password."),
+    .one_of(&[
+        &[Input::text("apiKey", KEY_LENGTH, "The key.").required()],
+        &[
+            Input::text("username", USER_NAME_LENGTH, "The name of a user.").required(),
+            Input::text("password", PASSWORD_BYTES, "The user's password.").required(),
+        ],
     ])
     .problems(&[Code::AUTH_OFF, Code::UNAUTHENTICATED, Code::BUSY]);
 pub(super) const METHODS: Shape = Shape::json::<MethodsBody<'_>>();

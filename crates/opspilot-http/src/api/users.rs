@@ -6,10 +6,11 @@ use axum::extract::{Path, State as Extract};
 use axum::http::{HeaderMap, StatusCode};
 use opspilot_core::config::Secret;
 use opspilot_core::safety::credentials::{
-    CredentialError, NewUser, PASSWORD_BYTES, Password, USER_NAME_LENGTH, User, UserName,
+    CredentialError, NewUser, PASSWORD_BYTES, PASSWORD_SHORTEST, Password, USER_NAME_LENGTH, User,
+    UserName,
 };
 use opspilot_core::safety::identity::Role;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 use super::answer::{Answer, json, json_with};
@@ -17,7 +18,7 @@ use super::body::{self, Fields};
 use super::caller::Caller;
 use super::params::Params;
 use super::problem::{Code, Problem};
-use super::routes::{Input, Reply, Shape};
+use super::routes::{Form, Input, Reply, Shape};
 use super::state::State;
 
 const ROLES: &str = "`viewer`, `operator` or `admin`";
@@ -32,20 +33,33 @@ struct ListBody {
     next_cursor: Option<String>,
 }
 
-const PASSWORD: Input = Input::text(
+const PASSWORD: Input = Input::new(
     "password",
-    PASSWORD_BYTES,
-    "What they sign in with: 12 characters or more.",
+    Form::Of(new_password),
+    "What they sign in with: at most 1,024 bytes, with four different characters or more.",
 )
 .required();
+
+fn new_password(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string", "minLength": PASSWORD_SHORTEST, "maxLength": PASSWORD_BYTES,
+        "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$",
+    })
+}
+
+fn new_name(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string", "maxLength": USER_NAME_LENGTH, "pattern": "^[A-Za-z0-9][A-Za-z0-9._@+-]*$",
+    })
+}
 
 pub(super) const LIST: Shape = Shape::json::<ListBody>().paged();
 pub(super) const CREATE: Shape = Shape::of(Reply::json::<User>(201))
     .fields(&[
-        Input::text(
+        Input::new(
             "name",
-            USER_NAME_LENGTH,
-            "Who it is. Upper case is taken for lower case.",
+            Form::Of(new_name),
+            "Who it is. Upper case is taken for lower case; the server's own names are nobody's.",
         )
         .required(),
         Input::of::<Role>("role", "What they may.").required(),

@@ -35,9 +35,9 @@ pub(super) const FILES: &[File] = &[
         brotli: include_bytes!("../../assets/docs-3697e1135c17.css.br"),
     },
     File {
-        name: "docs-3369fe5ef713.js",
+        name: "docs-a14e5508a3c1.js",
         kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/docs-3369fe5ef713.js"),
-        brotli: include_bytes!("../../assets/docs-3369fe5ef713.js.br"),
+        bytes: include_bytes!("../../assets/docs-a14e5508a3c1.js"),
+        brotli: include_bytes!("../../assets/docs-a14e5508a3c1.js.br"),
     },
 ];

@@ -17,6 +17,23 @@ fn text(body: &[u8]) -> Result<String, String> {
 }
 
 #[test]
+fn a_whole_number_is_one_however_it_is_written() {
+    let number = |body: &str| {
+        let mut fields = Fields::parse(&headers("application/json"), body.as_bytes()).unwrap();
+        let number = fields.number("n", 500);
+        fields.finish().is_ok().then_some(number).flatten()
+    };
+    for (text, read) in [("266", 266), ("266.0", 266), ("1e2", 100)] {
+        assert_eq!(number(&format!("{{\"n\":{text}}}")), Some(read), "{text}");
+    }
+    for text in [
+        "0", "0.0", "-1.0", "1.5", "501.0", "1e300", "\"1\"", "null", "true",
+    ] {
+        assert_eq!(number(&format!("{{\"n\":{text}}}")), None, "{text}");
+    }
+}
+
+#[test]
 fn exactly_one_object_with_the_fields_asked_for_is_read() {
     assert_eq!(text(br#"{"text":"a\nb"}"#), Ok("a\nb".into()));
     assert_eq!(text("{\"text\":\"äöüßé\"}".as_bytes()), Ok("äöüßé".into()));

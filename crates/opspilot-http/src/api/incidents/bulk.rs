@@ -41,26 +41,27 @@ struct Outcome {
     detail: Option<String>,
 }
 
-pub(in crate::api) const BULK: Shape = Shape::json::<BulkBody>().fields(&[
-    Input::new("ids", Form::Texts(MOST, ID_LENGTH), "The incidents.").required(),
-    Input::new("change", Form::Words(CHANGES), "What to do.").required(),
-    Input::text("reason", REASON_LENGTH, "Why."),
-    Input::new(
-        "assignee",
-        Form::TextOrNull(ASSIGNEE_LENGTH),
-        "Who works on them, for `assign`.",
-    ),
-    Input::text("text", COMMENT_LENGTH, "The remark, for `comment`."),
+pub(in crate::api) const BULK: Shape = Shape::json::<BulkBody>().one_of(&[
+    &[IDS, change(TRANSITIONS), REASON],
+    &[IDS, change(&["assign"]), REASON, ASSIGNEE],
+    &[IDS, change(&["comment"]), REASON, TEXT],
 ]);
 
-const CHANGES: &[&str] = &[
-    "acknowledge",
-    "resolve",
-    "close",
-    "reopen",
-    "assign",
-    "comment",
-];
+const IDS: Input = Input::new("ids", Form::Texts(MOST, ID_LENGTH), "The incidents.").required();
+const REASON: Input = Input::text("reason", REASON_LENGTH, "Why.");
+const ASSIGNEE: Input = Input::new(
+    "assignee",
+    Form::TextOrNull(ASSIGNEE_LENGTH),
+    "Who works on them.",
+)
+.required();
+const TEXT: Input = Input::text("text", COMMENT_LENGTH, "The remark.").required();
+
+const TRANSITIONS: &[&str] = &["acknowledge", "resolve", "close", "reopen"];
+
+const fn change(words: &'static [&'static str]) -> Input {
+    Input::new("change", Form::Words(words), "What to do.").required()
+}
 
 /// `POST /incidents/bulk`
 pub(in crate::api) async fn bulk(mut asked: Asked) -> Answer {

@@ -35,20 +35,26 @@ pub(super) fn query(shape: &Shape, generator: &mut SchemaGenerator) -> Vec<Value
 fn parameter(input: &Input, generator: &mut SchemaGenerator) -> Value {
     let mut parameter = json!({
         "name": input.name, "in": "query", "description": input.about,
-        "schema": parameter_schema(input.form, generator),
+        "schema": parameter_schema(input, generator),
     });
     if let (Form::ListOf(_), Some(object)) = (input.form, parameter.as_object_mut()) {
         object.insert("style".to_owned(), json!("form"));
         object.insert("explode".to_owned(), json!(false));
     }
+    if let (true, Some(object)) = (input.is_required, parameter.as_object_mut()) {
+        object.insert("required".to_owned(), json!(true));
+    }
     parameter
 }
 
-/// Texts are looked for, not kept: they may hold anything.
-fn parameter_schema(form: Form, generator: &mut SchemaGenerator) -> Value {
-    match form {
-        Form::Text(longest) => json!({ "type": "string", "maxLength": longest }),
-        other => schema(other, generator),
+/// Texts are looked for, not kept: they may hold anything. One that must be there is not empty.
+fn parameter_schema(input: &Input, generator: &mut SchemaGenerator) -> Value {
+    match (input.form, input.is_required) {
+        (Form::Text(longest), true) => {
+            json!({ "type": "string", "minLength": 1, "maxLength": longest })
+        }
+        (Form::Text(longest), false) => json!({ "type": "string", "maxLength": longest }),
+        (other, _) => schema(other, generator),
     }
 }
 
@@ -63,8 +69,23 @@ pub(super) fn body(body: Body, generator: &mut SchemaGenerator) -> Option<Value>
                 .collect();
             Some(json!({ "required": true, "content": content }))
         }
-        Body::Fields(fields) => Some(object(fields, generator)),
+        Body::Fields(fields) => {
+            let is_required = fields.iter().any(|field| field.is_required);
+            Some(of_json(is_required, &object(fields, generator)))
+        }
+        Body::OneOf(bodies) => {
+            let bodies = bodies.iter().map(|fields| object(fields, generator));
+            let schema = json!({ "oneOf": bodies.collect::<Vec<_>>() });
+            Some(of_json(true, &schema))
+        }
     }
+}
+
+fn of_json(is_required: bool, schema: &Value) -> Value {
+    json!({
+        "required": is_required,
+        "content": { "application/json": { "schema": schema } },
+    })
 }
 
 fn object(fields: &[Input], generator: &mut SchemaGenerator) -> Value {
@@ -74,17 +95,13 @@ fn object(fields: &[Input], generator: &mut SchemaGenerator) -> Value {
         .collect();
     let required = fields.iter().filter(|field| field.is_required);
     let required: Vec<_> = required.map(|field| field.name).collect();
-    let is_required = !required.is_empty();
     let mut schema = json!({
         "type": "object", "properties": properties, "additionalProperties": false,
     });
-    if let (true, Some(object)) = (is_required, schema.as_object_mut()) {
+    if let (false, Some(object)) = (required.is_empty(), schema.as_object_mut()) {
         object.insert("required".to_owned(), json!(required));
     }
-    json!({
-        "required": is_required,
-        "content": { "application/json": { "schema": schema } },
-    })
+    schema
 }
 
 fn described(field: &Input, generator: &mut SchemaGenerator) -> Value {

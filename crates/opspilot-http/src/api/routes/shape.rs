@@ -54,6 +54,8 @@ pub(in crate::api) enum Body {
     Nothing,
     /// A JSON object with these fields and no others; without any, also nothing.
     Fields(&'static [Input]),
+    /// The same, with the fields of one of these.
+    OneOf(&'static [&'static [Input]]),
     /// Any JSON in one of these media types.
     Any(&'static [&'static str]),
 }
@@ -141,6 +143,11 @@ impl Shape {
     /// The same with the fields of a body.
     pub(in crate::api) const fn fields(self, fields: &'static [Input]) -> Self {
         self.body(Body::Fields(fields))
+    }
+
+    /// The same with the fields of one of some bodies.
+    pub(in crate::api) const fn one_of(self, bodies: &'static [&'static [Input]]) -> Self {
+        self.body(Body::OneOf(bodies))
     }
 
     /// The same with a body.

@@ -29,9 +29,10 @@ pub(super) const DETECTOR: Input = Input::text(
     ID_LENGTH,
     "The detector that the rule belongs to, or is for.",
 );
-pub(super) const ID: Input = Input::text("id", ID_LENGTH, "The id of a rule of the configuration.");
+pub(super) const ID: Input =
+    Input::text("id", ID_LENGTH, "The id of a rule of the configuration.").required();
 pub(super) const RULE: Input =
-    Input::of::<Brought>("rule", "A whole rule: an object, or a text of YAML.");
+    Input::of::<Brought>("rule", "A whole rule: an object, or a text of YAML.").required();
 
 /// A rule that comes along.
 pub(super) struct Brought;
@@ -46,7 +47,7 @@ impl JsonSchema for Brought {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["object", "string", "null"], "maxLength": RULE_LENGTH })
+        json_schema!({ "type": ["object", "string"], "maxLength": RULE_LENGTH })
     }
 }
 
@@ -89,7 +90,7 @@ impl Wanted {
         let detector = fields.text("detector", ID_LENGTH);
         let id = fields.text("id", ID_LENGTH);
         let brought = match fields.value("rule") {
-            None | Some(Value::Null) => None,
+            None => None,
             Some(Value::String(text)) => Some(text),
             Some(object @ Value::Object(_)) => Some(object.to_string()),
             Some(_) => {

@@ -74,17 +74,13 @@ struct Found {
     outcome: LineOutcome,
 }
 
+const INCIDENTS: Input = Input::new(
+    "incidents",
+    Form::Number(MOST),
+    "How many incidents to look at; 1,000 unless said.",
+);
 pub(in crate::api) const DRY_RUN: Shape = Shape::json::<DryRunBody>()
-    .fields(&[
-        DETECTOR,
-        ID,
-        RULE,
-        Input::new(
-            "incidents",
-            Form::Number(MOST),
-            "How many incidents to look at; 1,000 unless said.",
-        ),
-    ])
+    .one_of(&[&[DETECTOR, ID, INCIDENTS], &[DETECTOR, RULE, INCIDENTS]])
     .problems(PROBLEMS);
 
 /// `POST /rules/dry-run`

@@ -28,13 +28,12 @@ struct TestBody {
     tests: Vec<TestOutcome>,
 }
 
+const SAID: Input = Input::new("lines", Form::Texts(LINES.0, LINES.1), "The lines.");
+const ATTRIBUTES: Input = Input::new("attributes", Form::Object, "The attributes of the lines.");
 pub(in crate::api) const TEST: Shape = Shape::json::<TestBody>()
-    .fields(&[
-        DETECTOR,
-        ID,
-        RULE,
-        Input::new("lines", Form::Texts(LINES.0, LINES.1), "The lines."),
-        Input::new("attributes", Form::Object, "The attributes of the lines."),
+    .one_of(&[
+        &[DETECTOR, ID, SAID, ATTRIBUTES],
+        &[DETECTOR, RULE, SAID, ATTRIBUTES],
     ])
     .problems(PROBLEMS);
 

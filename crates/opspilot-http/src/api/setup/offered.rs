@@ -4,13 +4,19 @@
 //! programs that are started, credentials and where they are sent, certificates, what bounds the reach of probes. A new
 //! option of a module is refused until it is listed here.
 
+mod schema;
 #[cfg(test)]
 mod tests;
 
+pub(super) use self::schema::{channels, sources};
+use super::super::body::whole;
 use opspilot_core::error::escape;
 use serde_json::{Map, Value};
 
-/// The most entries of a list, and the longest text in bytes.
+/// The most channels of one request.
+pub(super) const MOST_CHANNELS: usize = 20;
+
+/// The most entries of a list, and the longest text in characters.
 const MOST: usize = 100;
 const LONGEST: usize = 4096;
 
@@ -150,7 +156,8 @@ fn check(
 
 fn check_value(path: &str, value: &Value, takes: Takes, files: &mut Files) -> Result<(), Refusal> {
     match (takes, value) {
-        (Takes::Number, Value::Number(_)) | (Takes::Switch, Value::Bool(_)) => Ok(()),
+        (Takes::Switch, Value::Bool(_)) => Ok(()),
+        (Takes::Number, value) if whole(value).is_some() => Ok(()),
         (Takes::Text, _) => text(path, value).map(drop),
         (Takes::Writes, _) => {
             files.writes.push(text(path, value)?.to_owned());
@@ -192,8 +199,8 @@ fn check_item(path: &str, item: &Value, takes: Takes, files: &mut Files) -> Resu
 /// A text that is written as it is: a reference in it would be filled in by the server.
 fn text<'v>(path: &str, value: &'v Value) -> Result<&'v str, Refusal> {
     match value {
-        Value::String(text) if text.len() > LONGEST => {
-            Err(wrong(path, &format!("takes {LONGEST} bytes at most")))
+        Value::String(text) if text.chars().count() > LONGEST => {
+            Err(wrong(path, &format!("takes {LONGEST} characters at most")))
         }
         Value::String(text) if text.contains("${") => {
             Err(wrong(path, "is shown to people: write it without `${…}`"))

@@ -5,6 +5,7 @@ use axum::extract::State as Extract;
 use axum::http::{HeaderMap, StatusCode};
 use opspilot_core::error::chain;
 use opspilot_core::module::{DiskError, ReloadReport, ReplaceError, Replacement};
+use opspilot_core::safety::action::Digest;
 use tracing::info;
 
 use super::super::answer::{Answer, json as answer, json_with};
@@ -12,7 +13,7 @@ use super::super::body::{self, Fields};
 use super::super::caller::Caller;
 use super::super::modules::BegunBody;
 use super::super::problem::{Code, Problem};
-use super::super::routes::{Form, Input, Reply, Shape};
+use super::super::routes::{Input, Reply, Shape};
 use super::super::state::State;
 use super::wish::{NEW_CHANNELS, SOURCES};
 use super::{wanted, written};
@@ -25,9 +26,8 @@ pub(in crate::api) const SAVE: Shape = Shape::json::<ReloadReport>()
     .fields(&[
         SOURCES,
         NEW_CHANNELS,
-        Input::new(
+        Input::of::<Option<Digest>>(
             "expected",
-            Form::TextOrNull(DIGEST_LENGTH),
             "The `digest` of the file that was seen; `null` if there was none.",
         )
         .required(),

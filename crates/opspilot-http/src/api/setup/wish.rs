@@ -7,21 +7,21 @@ use super::super::body::Fields;
 use super::super::problem::{Code, Problem};
 use super::super::routes::{Form, Input};
 use super::draft::{Draft, NotBlock};
-use super::offered::{self, Files, Refusal};
+use super::offered::{self, Files, MOST_CHANNELS, Refusal};
 
 /// The module whose channels are added to.
 const CHANNELS: &str = "notifier.channels";
 
-/// The most channels of one request.
-const MOST: usize = 20;
-
 pub(super) const SOURCES: Input = Input::new(
     "sources",
-    Form::Object,
+    Form::Of(offered::sources),
     "The options to set, by the id of a connector: those of the dashboard's form, and no others. It is switched on unless `enabled` is false.",
 );
-pub(super) const NEW_CHANNELS: Input =
-    Input::of::<Vec<Map<String, Value>>>("channels", "The channels to add to `notifier.channels`.");
+pub(super) const NEW_CHANNELS: Input = Input::new(
+    "channels",
+    Form::Of(offered::channels),
+    "The channels to add to `notifier.channels`.",
+);
 
 /// A first configuration to begin with, where there is none.
 const FIRST: &str = include_str!("../../../../../config/first.yaml");
@@ -47,9 +47,9 @@ impl Wish {
         }
         let channels = match fields.value("channels") {
             None => Vec::new(),
-            Some(Value::Array(channels)) if channels.len() <= MOST => channels,
+            Some(Value::Array(channels)) if channels.len() <= MOST_CHANNELS => channels,
             Some(_) => {
-                let message = format!("write a list of at most {MOST} channels");
+                let message = format!("write a list of at most {MOST_CHANNELS} channels");
                 fields.refuse("channels", message);
                 Vec::new()
             }

@@ -167,8 +167,10 @@ async fn handlers_know_the_fields_that_the_document_names() {
     let api = Fixture::new().await;
     let mut compared = 0;
     for route in routes() {
-        let Body::Fields(fields) = route.shape.body else {
-            continue;
+        let fields: Vec<_> = match route.shape.body {
+            Body::Fields(fields) => fields.iter().collect(),
+            Body::OneOf(bodies) => bodies.iter().copied().flatten().collect(),
+            Body::Nothing | Body::Any(_) => continue,
         };
         let head = format!("{} /api{}", route.method.as_str(), path(route));
         let mut known = BTreeSet::new();
@@ -212,6 +214,26 @@ async fn handlers_know_the_parameters_that_the_document_names() {
         }
     }
     assert!(compared > 20, "{compared}");
+}
+
+#[tokio::test]
+async fn what_a_query_must_say_is_told_and_is_missed() {
+    let api = Fixture::new().await;
+    let mut compared = 0;
+    for ((method, path), operation) in operations(&openapi("/api")) {
+        let parameters = operation["parameters"].as_array().unwrap().iter();
+        let needed = parameters.filter(|one| one["in"] == "query" && one["required"] == true);
+        for name in needed.map(|one| one["name"].as_str().unwrap()) {
+            let head = format!("{method} /api{path}?{name}=");
+            let reply = api.ask(&[&head], b"").await;
+            assert_eq!(reply.status, 400, "{head}: {}", reply.body);
+            let detail = reply.json()["detail"].to_string();
+            let missed = format!("`{name}`: is missing");
+            assert!(detail.contains(&missed), "{head}: {detail}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 1, "{compared}");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What the routes of changes take and answer.
 
-use opspilot_core::changes::{ChangeKind, ChangeStatus, ConfigChange};
+use opspilot_core::changes::{ChangeStatus, ConfigChange};
 use opspilot_core::config::DiffLine;
 use opspilot_core::safety::action::Digest;
 use schemars::JsonSchema;
@@ -48,37 +48,23 @@ pub(super) struct PreviewBody {
     pub(super) obstacle: Option<String>,
 }
 
-const WISH: [Input; 4] = [
-    Input::of::<ChangeKind>("kind", "`edit`, unless said; `add` or `remove`."),
-    Input::text(
-        "detector",
-        ID_LENGTH,
-        "The detector that the rule belongs to.",
-    )
-    .required(),
-    Input::text(
-        "id",
-        ID_LENGTH,
-        "The id of the rule as the file has it; not for a new one.",
-    ),
-    Input::text(
-        "rule",
-        RULE_LENGTH,
-        "The new text of the rule, as YAML; not for one that goes.",
-    ),
-];
-const PROPOSAL: [Input; 6] = [
-    WISH[0],
-    WISH[1],
-    WISH[2],
-    WISH[3],
-    Input::text("reason", REASON_LENGTH, "Why.").required(),
-    Input::text(
-        "seen",
-        64,
-        "The `result` of the preview that was seen; another one is refused.",
-    ),
-];
+const EDIT: Input = Input::new("kind", Form::Words(&["edit"]), "What is meant unless said.");
+const ADD: Input = Input::new("kind", Form::Words(&["add"]), "A new rule.").required();
+const REMOVE: Input = Input::new("kind", Form::Words(&["remove"]), "A rule that goes.").required();
+const DETECTOR: Input = Input::text(
+    "detector",
+    ID_LENGTH,
+    "The detector that the rule belongs to.",
+)
+.required();
+const ID: Input = Input::text("id", ID_LENGTH, "The id of the rule as the file has it.").required();
+const RULE: Input =
+    Input::text("rule", RULE_LENGTH, "The new text of the rule, as YAML.").required();
+const WHY: Input = REASON.required();
+const SEEN: Input = Input::of::<Digest>(
+    "seen",
+    "The `result` of the preview that was seen; another one is refused.",
+);
 const WRONG: &[Code] = &[
     Code::NO_SUCH_RULE,
     Code::RULE_INVALID,
@@ -110,10 +96,19 @@ pub(in crate::api) const LIST: Shape = Shape::json::<ListBody>()
     .problems(&[Code::NOT_NOW]);
 pub(in crate::api) const GET: Shape =
     Shape::json::<ConfigChange>().problems(&[Code::NO_SUCH_CHANGE, Code::NOT_NOW]);
-pub(in crate::api) const PREVIEW: Shape =
-    Shape::json::<PreviewBody>().fields(&WISH).problems(WRONG);
+pub(in crate::api) const PREVIEW: Shape = Shape::json::<PreviewBody>()
+    .one_of(&[
+        &[EDIT, DETECTOR, ID, RULE],
+        &[ADD, DETECTOR, RULE],
+        &[REMOVE, DETECTOR, ID],
+    ])
+    .problems(WRONG);
 pub(in crate::api) const PROPOSE: Shape = Shape::of(Reply::json::<ConfigChange>(201))
-    .fields(&PROPOSAL)
+    .one_of(&[
+        &[EDIT, DETECTOR, ID, RULE, WHY, SEEN],
+        &[ADD, DETECTOR, RULE, WHY, SEEN],
+        &[REMOVE, DETECTOR, ID, WHY, SEEN],
+    ])
     .problems(&[
         Code::NOT_AS_SEEN,
         Code::NO_SUCH_RULE,
@@ -124,12 +119,7 @@ pub(in crate::api) const PROPOSE: Shape = Shape::of(Reply::json::<ConfigChange>(
 pub(in crate::api) const APPROVE: Shape = Shape::json::<ConfigChange>()
     .or(Reply::json::<BegunBody>(202))
     .fields(&[
-        Input::new(
-            "seen",
-            Form::Text(64),
-            "The `result` of the change that was seen.",
-        )
-        .required(),
+        Input::of::<Digest>("seen", "The `result` of the change that was seen.").required(),
         REASON,
     ])
     .problems(DECISION);
