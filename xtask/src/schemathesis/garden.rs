@@ -132,10 +132,7 @@ fn credentials(caller: &Caller) -> Result<Vec<Dictionary>> {
         words(
             "passwords",
             &["staple battery horse", "a password that nobody has"],
-            &[
-                ("^/users$", "body.password"),
-                ("^/users/[{]name[}]/password$", "body.password"),
-            ],
+            &[],
         ),
         Dictionary {
             name: "tokens",
@@ -208,24 +205,13 @@ fn plans(caller: &Caller, gardener: &Caller) -> Result<Vec<Dictionary>> {
 /// What stands in the configuration.
 fn configured() -> Vec<Dictionary> {
     vec![
-        words(
-            "schedules",
-            &["primary"],
-            &[("^/on-call/overrides$", "body.schedule")],
-        ),
-        words(
-            "people",
-            &["otto", "olga"],
-            &[("^/on-call/overrides$", "body.person")],
-        ),
+        words("schedules", &["primary"], &[]),
+        words("people", &["otto", "olga"], &[]),
+        words("spans", &["45s", "30m", "1h"], &[]),
         words(
             "detectors",
             &["detector.regex"],
-            &[
-                ("^/rules/changes(/preview)?$", "body.detector"),
-                ("^/rules/(test|dry-run)$", "body.detector"),
-                ("^/rules/text$", "query.detector"),
-            ],
+            &[("^/rules/text$", "query.detector")],
         ),
         words(
             "rules",
@@ -239,16 +225,9 @@ fn configured() -> Vec<Dictionary> {
         words(
             "texts",
             &["id: oom\npattern: 'killed (\\d+)'\nseverity: critical\ntitle: Killed\n"],
-            &[
-                ("^/rules/changes(/preview)?$", "body.rule"),
-                ("^/rules/(test|dry-run)$", "body.rule"),
-            ],
+            &[],
         ),
-        words(
-            "actions",
-            &["restart", "scale"],
-            &[("^/approvals(/preview)?$", "body.actionType")],
-        ),
+        words("actions", &["restart", "scale"], &[]),
         words(
             "runbooks",
             &["disk", "by-hand"],

@@ -4,16 +4,18 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::garden::Dictionary;
 
 /// What the tool does with requests and answers.
 const HOOKS: &str = include_str!("hooks.py");
 
-/// A request with too many of something may also be too large to be looked at: that is a refusal as well.
+/// A request with too many of something may also be too large to be looked at: that is a refusal as well. One that fits
+/// the document is not wrong (400) and of no wrong kind, but may come too late, or say what cannot be done (RFC 9110, section 15.5.21).
 const CHECKS: &str = "[checks]\nnegative_data_rejection.expected-statuses = [400, 401, 403, 404, 405, 406, 409, 412, \
-                      413, 415, 422, 429]\n";
+                      413, 415, 422, 429]\npositive_data_acceptance.expected-statuses = [\"2xx\", \"3xx\", 401, 403, \
+                      404, 409, 410, 412, 422, 429, \"5xx\"]\n";
 
 /// How often what was planted is taken, where it can be. The rest is made up.
 const OFTEN: f64 = 0.8;
@@ -24,11 +26,12 @@ const OFTEN: f64 = 0.8;
 /// When they cannot be written.
 pub(super) fn write(folder: &Path, planted: &[Dictionary]) -> Result<()> {
     std::fs::write(folder.join("hooks.py"), HOOKS)?;
-    let (bound, loose): (Vec<_>, Vec<_>) = planted.iter().partition(|one| !one.uses.is_empty());
-    for dictionary in loose {
-        let values = json!(dictionary.values).to_string();
-        std::fs::write(folder.join(format!("{}.json", dictionary.name)), values)?;
-    }
+    let all: Map<_, _> = planted
+        .iter()
+        .map(|one| (one.name.to_owned(), json!(one.values)))
+        .collect();
+    std::fs::write(folder.join("planted.json"), Value::from(all).to_string())?;
+    let bound: Vec<_> = planted.iter().filter(|one| !one.uses.is_empty()).collect();
     std::fs::write(folder.join("schemathesis.toml"), text(&bound)?)?;
     Ok(())
 }
