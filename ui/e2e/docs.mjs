@@ -27,6 +27,13 @@ export async function docs({ test, site, browser, shot, clean }) {
     await comment.getByText("illegal-transition").waitFor({ state: "detached" }).catch(() => undefined);
     await comment.getByText("no-such-incident").waitFor();
     await shot(page, "50-api-operation");
+    // A body with several forms: each is named by what it must have.
+    await page.evaluate(() => { location.hash = "postIncidentsBulk"; });
+    const bulk = page.locator("#postIncidentsBulk");
+    await bulk.getByText("ids, change: acknowledge | resolve | close | reopen").waitFor();
+    await bulk.getByText("ids, change: assign, assignee").click();
+    await bulk.getByText("Who works on them.").waitFor();
+    await shot(page, "50-api-forms");
     await clean(page);
     await page.context().close();
   });

@@ -363,4 +363,5 @@ await browser.close();
 await site.end();
 const failed = results.filter((passed) => !passed).length;
 console.log(`${results.length - failed} passed, ${failed} failed; screenshots in ${SHOTS}`);
-process.exit(failed ? 1 : 0);
+if (!results.length) console.log(`no trial is called ${only}`);
+process.exit(failed || !results.length ? 1 : 0);

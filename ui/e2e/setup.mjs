@@ -5,11 +5,11 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { appendFileSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 import { freePort, until } from "./site.mjs";
 
-const BINARY = process.env.OPSPILOT_SERVER;
+const BINARY = resolve(process.env.OPSPILOT_SERVER ?? "");
 
 /** A folder with a log and a server, and nothing else. */
 class Fresh {

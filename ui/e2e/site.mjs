@@ -6,9 +6,9 @@ import { once } from "node:events";
 import { appendFileSync, mkdtempSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
-const BINARY = process.env.OPSPILOT_SERVER;
+const BINARY = resolve(process.env.OPSPILOT_SERVER ?? "");
 
 /** How long the server may take to begin, in milliseconds. */
 const PATIENCE = 20_000;
