@@ -73,6 +73,7 @@ impl LogBatchBuilder {
 
     /// Adds the record that occupies `range` of the buffer and starts `offset` bytes behind `base` in the stream (the
     /// two differ where the buffer was re-encoded). Ranges must ascend; one outside of the buffer is ignored.
+    #[inline]
     pub fn record(&mut self, range: std::ops::Range<usize>, offset: usize) {
         let narrow = |value: usize| u32::try_from(value).ok();
         let span = (narrow(range.start), narrow(range.end), narrow(offset));
