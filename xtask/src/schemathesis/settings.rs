@@ -12,7 +12,8 @@ use super::garden::Dictionary;
 const HOOKS: &str = include_str!("hooks.py");
 
 /// A request with too many of something may also be too large to be looked at: that is a refusal as well. One that fits
-/// the document is not wrong (400) and of no wrong kind, but may come too late, or say what cannot be done (RFC 9110, section 15.5.21).
+/// the document is not wrong (400) and of no wrong kind, but may come too late, or say what cannot be done (RFC 9110,
+/// section 15.5.21). That no answer is a fault of the server (500) is another check.
 const CHECKS: &str = "[checks]\nnegative_data_rejection.expected-statuses = [400, 401, 403, 404, 405, 406, 409, 412, \
                       413, 415, 422, 429]\npositive_data_acceptance.expected-statuses = [\"2xx\", \"3xx\", 401, 403, \
                       404, 409, 410, 412, 422, 429, \"5xx\"]\n";

@@ -28,12 +28,12 @@ struct TestBody {
     tests: Vec<TestOutcome>,
 }
 
-const SAID: Input = Input::new("lines", Form::Texts(LINES.0, LINES.1), "The lines.");
+const GIVEN: Input = Input::new("lines", Form::Texts(LINES.0, LINES.1), "The lines.");
 const ATTRIBUTES: Input = Input::new("attributes", Form::Object, "The attributes of the lines.");
 pub(in crate::api) const TEST: Shape = Shape::json::<TestBody>()
     .one_of(&[
-        &[DETECTOR, ID, SAID, ATTRIBUTES],
-        &[DETECTOR, RULE, SAID, ATTRIBUTES],
+        &[DETECTOR, ID, GIVEN, ATTRIBUTES],
+        &[DETECTOR, RULE, GIVEN, ATTRIBUTES],
     ])
     .problems(PROBLEMS);
 

@@ -8,10 +8,12 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
-pub(super) use self::schema::{channels, sources};
-use super::super::body::whole;
 use opspilot_core::error::escape;
 use serde_json::{Map, Value};
+
+use super::super::body::whole;
+
+pub(super) use self::schema::{channels, sources};
 
 /// The most channels of one request.
 pub(super) const MOST_CHANNELS: usize = 20;
